@@ -1,0 +1,39 @@
+"""How Sphinx builds these pages; run by `nox -s docs`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+from turnscope._version import __version__
+
+project = "Turnscope"
+author = "The Turnscope authors"
+copyright = f"2026, {author}"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "turnscope_docs",
+]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "Turnscope"
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+default_role = "code"  # `name` in a docstring
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+python_use_unqualified_type_names = True
+
+# Links are checked (-n), but the pages of other projects cannot be reached from here: only names of our own count. A
+# type variable has no entry to link to.
+nitpick_ignore_regex = [(r"py:.*", r"(?!turnscope\b).*|turnscope\..*\.T")]

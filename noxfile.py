@@ -1,0 +1,107 @@
+"""How this project is shown, tested, checked and documented; needs Python, nox and a package index, nothing else."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"  # comes with nox; `venv` is missing from some systems' Python
+nox.options.error_on_external_run = True
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+# Sums in another order round differently, so a run is the same to the sample only with as many threads as before: one.
+ONE_THREAD = {
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+
+CHECKED = ["src", "tests", "examples", "docs", "noxfile.py"]
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Hold a conversation with a recorded caller who interrupts, and show what happened."""
+    session.install(".[local]")
+    session.run("turnscope", "simulate", "examples/barge_in/barge_in.toml", "--out", "out/demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, those with real speech models included, and report branch coverage."""
+    session.install(".[local]", *group("tests"))
+    session.run("coverage", "run", "-m", "pytest", "-m", "not slow", *session.posargs, env=ONE_THREAD)
+    session.run("coverage", "report")
+
+
+@nox.session
+def tests_core(session: nox.Session) -> None:
+    """Run the tests that need no speech models where none are installed."""
+    session.install(".", *group("tests"))
+    session.run("pytest", "-m", "not slow and not models", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting, and the rules of Trio."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("flake8", "--select", "ASYNC", *CHECKED)
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types inside, and that every type of the public API is known to its users."""
+    session.install(".", *group("typing"))
+    session.run("mypy", *CHECKED)
+    session.run("pyright", "--verifytypes", "turnscope", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install(".", *group("docs"))
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run every example: scripts by Python, tests by pytest, scenarios by the simulator."""
+    session.install(".[local]", *group("tests"))
+    for scenario in sorted(Path("examples").rglob("*.toml")):
+        session.run("turnscope", "simulate", str(scenario), "--out", f"out/examples/{scenario.stem}")
+    for script in sorted(Path("examples").rglob("*.py")):
+        if not script.name.startswith(("test_", "conftest", "_")):
+            session.run("python", str(script))
+    if any(Path("examples").rglob("test_*.py")):
+        session.run("pytest", "examples")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Run the slow tests: many turns, many sessions, many schedules."""
+    session.install(".[local]", *group("tests"))
+    session.run("pytest", "-m", "slow", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(default=False)
+def sweep(session: nox.Session) -> None:
+    """Interrupt one conversation at every moment and check that every promise holds."""
+    session.install(".[local]")
+    session.run("turnscope", "sweep", *(session.posargs or ["examples/barge_in/barge_in.toml"]), env=ONE_THREAD)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure latency and the number of sessions that one process carries, on this machine."""
+    session.install(".[local]")
+    session.run("turnscope", "bench", *session.posargs, env=ONE_THREAD)

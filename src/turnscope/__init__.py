@@ -1,0 +1,1 @@
+"""A Trio-native framework for voice agents that can be interrupted."""

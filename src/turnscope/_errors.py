@@ -1,0 +1,51 @@
+"""The one family of exceptions that Turnscope raises.
+
+Being interrupted is never among them: an interruption is an outcome, not an error.
+"""
+
+__all__ = [
+    "AudioError",
+    "ConfigError",
+    "ProtocolError",
+    "ProviderError",
+    "SessionClosed",
+    "TransportError",
+    "TurnscopeError",
+]
+
+
+class TurnscopeError(Exception):
+    """Root of every exception that Turnscope raises."""
+
+
+class ConfigError(TurnscopeError):
+    """A setting, a scenario or an agent is wrong; the message names the key or the argument."""
+
+
+class ProviderError(TurnscopeError):
+    """A provider (VAD, STT, LLM, TTS) failed, hung or broke its contract.
+
+    Args:
+        provider: The provider's name, as its ``name`` says it.
+        message: What went wrong, for a person to read.
+    """
+
+    def __init__(self, provider: str, message: str) -> None:
+        super().__init__(f"{provider}: {message}")
+        self.provider = provider
+
+
+class TransportError(TurnscopeError):
+    """The way to the caller failed."""
+
+
+class ProtocolError(TurnscopeError):
+    """A peer, or the code that drives a state machine, said something it may not say now."""
+
+
+class AudioError(TurnscopeError):
+    """Audio has the wrong rate, shape or type, or a file of it cannot be read."""
+
+
+class SessionClosed(TurnscopeError):
+    """The session has ended; what was asked of it can no longer happen."""

@@ -1,0 +1,350 @@
+"""What happened, for those who look: typed, frozen, complete. Events never steer anything.
+
+Each event has `sample`, its time on the session's clock, and `at`, the same in seconds.
+"""
+
+from dataclasses import dataclass, fields, is_dataclass
+
+from turnscope.core._audio import CLOCK_HZ
+
+__all__ = [
+    "AttemptCancelled",
+    "AttemptStarted",
+    "AudioLost",
+    "Cause",
+    "ClauseReady",
+    "Completed",
+    "Decided",
+    "Event",
+    "EventsLost",
+    "Failed",
+    "FirstToken",
+    "GateShut",
+    "HungUpOutcome",
+    "Interrupted",
+    "Outcome",
+    "ProviderFailed",
+    "ProviderQuarantined",
+    "Resumed",
+    "SessionEnded",
+    "SpeechBegins",
+    "SpeechEnds",
+    "SpeechPlayed",
+    "SpeechStartsPlaying",
+    "StateChanged",
+    "TranscriptUpdated",
+    "TurnEnded",
+    "TurnOpened",
+    "TurnStarted",
+    "UtteranceDismissed",
+    "Yielded",
+    "event_to_dict",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a turn was cancelled.
+
+    Attributes:
+        reason: ``user_speaking``, ``user_clicked_stop``, ``client_request``, ``timeout``, ``priority_message``,
+            ``new_input``, ``shutdown``, ``hung_up``, ``interrupted`` or a word of the application's own.
+        decision: When it was decided, in samples.
+        onset: First sample of the speech that interrupted, if it was speech.
+        evidence: What decided, for a person to read.
+    """
+
+    reason: str
+    decision: int
+    onset: int | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Everything was said and heard."""
+
+    heard: str
+    kind: str = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The turn was cut off, which is a normal way to end.
+
+    Attributes:
+        cause: Why, when, and by what onset.
+        heard: The words whose audio was played, as they stand in the text.
+        unheard: What had been generated after them.
+        gate_shut: When the gate shut, in samples of the session's clock.
+        last_sent: Sample after the last one handed to the transport before that.
+        silence: Sample after the last one that is heard, fade included; None when nothing was being played.
+        silence_source: ``measured``, ``acknowledged`` or ``estimated``.
+        heard_estimated: The words' places were estimated, as the synthesizer does not tell them.
+    """
+
+    cause: Cause
+    heard: str
+    unheard: str
+    gate_shut: int
+    last_sent: int | None
+    silence: int | None
+    silence_source: str = "measured"
+    heard_estimated: bool = False
+    kind: str = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A part of the turn broke; the session goes on."""
+
+    provider: str
+    message: str
+    heard: str = ""
+    kind: str = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class HungUpOutcome:
+    """The caller left, or the session was closed, before the turn had ended."""
+
+    reason: str
+    heard: str = ""
+    kind: str = "hung_up"
+
+
+Outcome = Completed | Interrupted | Failed | HungUpOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Root of all events.
+
+    Attributes:
+        sample: When it happened, in samples of the session's clock (16 kHz).
+    """
+
+    sample: int
+
+    @property
+    def at(self) -> float:
+        """When it happened, in seconds of the session's clock."""
+        return self.sample / CLOCK_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(Event):
+    """The session went from one state to another."""
+
+    old: str
+    new: str
+    trigger: str
+    turn_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegins(Event):
+    """The caller's speech was noticed; its first sample was `onset`."""
+
+    onset: int
+    profile: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnds(Event):
+    """The caller's speech ended with the sample before `end`."""
+
+    end: int
+    profile: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptUpdated(Event):
+    """The caller's words of one turn so far, settled ones and the rest."""
+
+    turn_id: int
+    text: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOpened(Event):
+    """Something is being listened to that may become a turn: a first utterance, or a challenger while the agent speaks."""
+
+    turn_id: int
+    onset: int
+    challenges: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted(Event):
+    """A turn was admitted: it holds the floor. `origin` is ``speech``, ``text`` or ``say``."""
+
+    turn_id: int
+    origin: str
+    onset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceDismissed(Event):
+    """What was listened to was no turn; with `challenges`, it was an overlap: spoken over that turn's speech."""
+
+    turn_id: int
+    onset: int
+    text: str
+    evidence: str
+    challenges: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted(Event):
+    """The turn's answer was begun. `speech_end` is the sample after the caller's last, if they spoke."""
+
+    turn_id: int
+    attempt: int
+    text: str
+    speech_end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptCancelled(Event):
+    """The answer was taken back before any of it was heard."""
+
+    turn_id: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken(Event):
+    """The language model's first text came."""
+
+    turn_id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseReady(Event):
+    """A clause of the reply was cut and goes to the synthesizer."""
+
+    turn_id: int
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStartsPlaying(Event):
+    """The first sample of the turn's speech was handed to the transport."""
+
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPlayed(Event):
+    """The turn's speech has been played to its end."""
+
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Yielded(Event):
+    """The agent stepped back for somebody who may be interrupting. `silence` is the sample after the last one heard, for a pause."""
+
+    turn_id: int
+    challenger_id: int
+    onset: int
+    reaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """The agent speaks on after it had stepped back."""
+
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Event):
+    """The policy's ruling on a challenger: ``confirm``, ``dismiss`` or ``hold``, and the evidence that decided."""
+
+    turn_id: int
+    challenger_id: int
+    verdict: str
+    evidence: str
+    text: str
+    speech_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateShut(Event):
+    """Nothing of this turn will ever be played again after `silence`."""
+
+    turn_id: int
+    last_sent: int | None
+    silence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded(Event):
+    """The turn's one ending. `joined` is False when a provider (`blamed`) had not given its tasks back in time."""
+
+    turn_id: int
+    outcome: Outcome
+    joined: bool = True
+    blamed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailed(Event):
+    """A provider raised, hung or lied. What becomes of the turn is said by its `TurnEnded`."""
+
+    turn_id: int
+    provider: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderQuarantined(Event):
+    """A provider did not stop when it was cancelled."""
+
+    turn_id: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLost(Event):
+    """A listener was too slow: these samples of the caller were overwritten before it read them."""
+
+    turn_id: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost(Event):
+    """This subscriber was too slow and missed `count` events. The event log never is."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    """The session is over; `tasks_left` counts the tasks of turns that are still running."""
+
+    reason: str
+    tasks_left: int
+
+
+def event_to_dict(event: Event) -> dict[str, object]:
+    """An event as plain JSON data: its kind under ``"event"``, `at` in seconds, and its fields."""
+    return {"event": type(event).__name__, "at": round(event.at, 7), **_plain(event)}
+
+
+def _plain(value: object) -> dict[str, object]:
+    plain: dict[str, object] = {}
+    for field in fields(value):  # type: ignore[arg-type]  # only dataclasses get here
+        item = getattr(value, field.name)
+        plain[field.name] = _plain(item) if is_dataclass(item) else item
+    return plain

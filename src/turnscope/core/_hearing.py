@@ -1,0 +1,75 @@
+"""What is being heard of one utterance: its words, its pauses, whose speech it challenges. Bookkeeping for the Floor."""
+
+from dataclasses import dataclass, field
+
+from turnscope.core._audio import CLOCK_HZ
+from turnscope.core._interruption import RECENT_TRANSCRIPTS
+
+__all__ = ["Hearing"]
+
+_SETTLED_TOLERANCE = CLOCK_HZ // 10
+"""A final transcript that accounts for the audio up to this close to the end of speech accounts for all of it."""
+
+
+@dataclass(slots=True)
+class Hearing:
+    """The listening part of a turn.
+
+    Attributes:
+        turn_id: The turn that it would be, or is.
+        onset: First sample of its speech.
+        challenges: The turn whose speech it was said over, while that is undecided.
+        admitted: It is a turn: its record has begun.
+        confidence: The detector's, at the onset.
+        speech_end: Sample after its last one; None while the caller speaks.
+        longest_pause: The longest pause after which the caller went on, in samples.
+        attempts: How many answers to it were begun.
+        settled: The transcript accounts for everything up to `speech_end`.
+    """
+
+    turn_id: int
+    onset: int
+    challenges: int | None
+    confidence: float
+    admitted: bool = False
+    speech_end: int | None = None
+    longest_pause: int = 0
+    attempts: int = 0
+    settled: bool = False
+    _finals: list[str] = field(default_factory=list)
+    _interim: str = ""
+    _recent: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All words so far."""
+        return " ".join(part for part in (*self._finals, self._interim) if part)
+
+    @property
+    def recent(self) -> tuple[str, ...]:
+        """The texts of the newest transcripts, oldest first."""
+        return tuple(self._recent)
+
+    def take_transcript(self, text: str, *, is_final: bool, stop: int) -> None:
+        """A transcript came that accounts for the audio up to `stop`."""
+        text = text.strip()
+        if is_final:
+            if text:
+                self._finals.append(text)
+            self._interim = ""
+            self.settled = self.speech_end is not None and stop >= self.speech_end - _SETTLED_TOLERANCE
+        else:
+            self._interim = text
+        self._recent = [*self._recent[1 - RECENT_TRANSCRIPTS :], text]
+
+    def speech_stopped(self, end: int) -> None:
+        """The caller fell silent."""
+        self.speech_end = end
+        self.settled = False
+
+    def speech_resumed(self, onset: int) -> None:
+        """The caller goes on."""
+        if self.speech_end is not None:
+            self.longest_pause = max(self.longest_pause, onset - self.speech_end)
+        self.speech_end = None
+        self.settled = False

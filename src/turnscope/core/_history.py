@@ -1,0 +1,59 @@
+"""The conversation as the language model gets it: what the caller said, and what they heard."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from turnscope._errors import ConfigError
+from turnscope.core._messages import Message
+
+__all__ = ["History"]
+
+
+class History:
+    """Messages in order, bounded, trimmed by whole turns so that a question never loses its answer.
+
+    Args:
+        max_messages: At most so many messages are kept, as far as whole turns allow; the newest turn is always kept.
+    """
+
+    def __init__(self, max_messages: int = 100) -> None:
+        if max_messages < 1:
+            raise ConfigError(f"max_messages must be at least 1, got {max_messages}")
+        self._max_messages = max_messages
+        self._turns: deque[tuple[Message, ...]] = deque()
+        self._count = 0
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """All messages, oldest first."""
+        return tuple(message for turn in self._turns for message in turn)
+
+    def append(self, *messages: Message) -> None:
+        """Add the messages of one turn."""
+        if not messages:
+            return
+        self._turns.append(messages)
+        self._count += len(messages)
+        while self._count > self._max_messages and len(self._turns) > 1:
+            self._count -= len(self._turns.popleft())
+
+    def replace(self, messages: Iterable[Message]) -> None:
+        """Put other messages in place of all; a turn begins with each message of the caller."""
+        self.clear()
+        turn: list[Message] = []
+        for message in messages:
+            if message.role == "user" and turn:
+                self.append(*turn)
+                turn = []
+            turn.append(message)
+        self.append(*turn)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._turns.clear()
+        self._count = 0
+
+    def to_list(self) -> list[dict[str, object]]:
+        """The messages as plain JSON data."""
+        return [asdict(message) for message in self.messages]

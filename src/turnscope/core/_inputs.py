@@ -1,0 +1,239 @@
+"""Everything that can happen to the Floor: small facts with a time, and nothing that cannot be written down.
+
+Every field is a number, a string or a bool, so that a log of inputs can be replayed (`input_from_dict`).
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, get_args
+
+from turnscope._errors import ProtocolError
+
+__all__ = [
+    "AudioFinished",
+    "AudioStarted",
+    "CloseRequested",
+    "DeadlineReached",
+    "EdgeProfile",
+    "FloorInput",
+    "HungUp",
+    "InterruptRequested",
+    "ListenFailed",
+    "SayCancelled",
+    "SayRequested",
+    "SessionOpened",
+    "SpeechStarted",
+    "SpeechStopped",
+    "TextReceived",
+    "TranscriptReceived",
+    "TurnFailed",
+    "TurnJoined",
+    "input_from_dict",
+    "input_to_dict",
+]
+
+EdgeProfile = Literal["turn", "barge_in"]
+"""Which settings found an edge of speech: those for starting a turn, or those for barging in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The session's tasks are running. `sample` is, here and below, the session's time in samples."""
+
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReached:
+    """The time that `Floor.deadline` named has come."""
+
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody began to speak at `onset`, and `sample` is when that was sure. `source` says who noticed."""
+
+    sample: int
+    onset: int
+    profile: EdgeProfile
+    confidence: float = 1.0
+    source: str = "vad"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The last sample of speech was the one before `end`."""
+
+    sample: int
+    end: int
+    profile: EdgeProfile
+    source: str = "vad"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReceived:
+    """What a turn's listener has understood since its last final transcript.
+
+    `stop` is the sample of the session's clock up to which the text accounts for the audio.
+    """
+
+    sample: int
+    turn_id: int
+    text: str
+    is_final: bool
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenFailed:
+    """The listening part of a turn broke."""
+
+    sample: int
+    turn_id: int
+    provider: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStarted:
+    """The first sample of a turn's speech was handed to the transport."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFinished:
+    """A turn has said all that it had to say, and the last sample of it has been played."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFailed:
+    """Answering broke; the turn is over."""
+
+    sample: int
+    turn_id: int
+    provider: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnJoined:
+    """Every task of a turn has ended."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """The application wants something said, as a turn of its own."""
+
+    sample: int
+    turn_id: int
+    text: str
+    allow_interruptions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SayCancelled:
+    """The application no longer wants it said."""
+
+    sample: int
+    turn_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """The caller typed something. It is answered next, and interrupts whatever is being said."""
+
+    sample: int
+    turn_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRequested:
+    """The application or the client interrupts: the whole turn, or with `speech_only` just its voice."""
+
+    sample: int
+    reason: str
+    speech_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The caller is gone."""
+
+    sample: int
+    reason: str = "hung_up"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRequested:
+    """The session is being closed from our side."""
+
+    sample: int
+    reason: str = "shutdown"
+
+
+FloorInput = (
+    SessionOpened
+    | DeadlineReached
+    | SpeechStarted
+    | SpeechStopped
+    | TranscriptReceived
+    | ListenFailed
+    | AudioStarted
+    | AudioFinished
+    | TurnFailed
+    | TurnJoined
+    | SayRequested
+    | SayCancelled
+    | TextReceived
+    | InterruptRequested
+    | HungUp
+    | CloseRequested
+)
+
+_BY_NAME: dict[str, type[FloorInput]] = {kind.__name__: kind for kind in get_args(FloorInput)}
+
+_RANK = {DeadlineReached: 0, SpeechStarted: 2, SpeechStopped: 2, AudioStarted: 2, AudioFinished: 2, TranscriptReceived: 3}
+
+
+def input_rank(item: FloorInput) -> int:
+    """Where an input stands among others of the same time: deadline 0, control 1, audio 2, transcript 3."""
+    return _RANK.get(type(item), 1)
+
+
+def input_to_dict(item: FloorInput) -> dict[str, object]:
+    """An input as plain JSON data, with its kind under ``"input"``."""
+    return {"input": type(item).__name__, **asdict(item)}
+
+
+def input_from_dict(data: dict[str, object]) -> FloorInput:
+    """The inverse of `input_to_dict`.
+
+    Raises:
+        ProtocolError: The kind is unknown, or a field is missing, unknown or of the wrong type.
+    """
+    values = dict(data)
+    name = values.pop("input", None)
+    kind = _BY_NAME.get(str(name))
+    if kind is None:
+        raise ProtocolError(f"unknown floor input {name!r}")
+    known = {field.name: field.type for field in fields(kind)}
+    for key, value in values.items():
+        if key not in known:
+            raise ProtocolError(f"{name} has no field {key!r}")
+        expected = known[key]
+        if isinstance(expected, type) and not isinstance(value, expected):
+            raise ProtocolError(f"{name}.{key} must be {expected.__name__}, got {value!r}")
+    try:
+        return kind(**values)  # type: ignore[arg-type]  # the names and types were checked above
+    except TypeError as error:
+        raise ProtocolError(f"{name}: {error}") from error

@@ -1,0 +1,268 @@
+"""What a model must be able to do to take part in a conversation: five small protocols.
+
+A provider has two lifetimes. A *connection* lives as long as the session and pays once for
+handshakes and weights; a *stream* lives inside one turn. Both are async context managers, so closing
+is part of the type. All of them obey one contract, which the conformance suite checks:
+
+- leaving a stream's context, or being cancelled anywhere in it, closes it and costs no virtual time;
+- nothing is delivered after it was left, and no task, thread or socket stays behind;
+- a failure is a `ProviderError` that names the provider; `trio.Cancelled` is never swallowed;
+- several streams of one connection can be open at once.
+
+CPU-bound work goes through `Resources.compute`, never through a thread of the provider's own.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar, runtime_checkable
+
+from turnscope.core import Message, Samples, WordTiming
+
+__all__ = [
+    "LLM",
+    "STT",
+    "TTS",
+    "VAD",
+    "Compute",
+    "LLMConnection",
+    "LLMItem",
+    "Resources",
+    "STTConnection",
+    "STTStream",
+    "SpeechChunk",
+    "TTSConnection",
+    "TextDelta",
+    "Transcript",
+    "Usage",
+    "VADStream",
+    "VoiceOptions",
+]
+
+T = TypeVar("T")
+
+
+class Compute(Protocol):
+    """Where CPU-bound work runs: worker threads in real time, inline at a modelled cost in virtual time."""
+
+    async def run(self, work: Callable[[], T], *, cost_s: float, name: str) -> T:
+        """Run `work` away from the event loop and return what it returns, or raise what it raises.
+
+        A cancelled call returns at once; its result is dropped.
+
+        Args:
+            work: A function without arguments that never touches Trio.
+            cost_s: How long it takes on the reference machine, as a pure function of the size of its input. It is
+                what virtual time is charged; real time ignores it.
+            name: Who asks, for reports: ``"whisper"``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the runtime lends to the providers of all its sessions.
+
+    Attributes:
+        compute: Where CPU-bound work runs.
+        cache: Things worth keeping for the whole process, such as model weights, by a name that says what they are.
+    """
+
+    compute: Compute
+    cache: dict[str, object] = field(default_factory=dict)
+
+
+@runtime_checkable
+class VAD(Protocol):
+    """Voice activity detection: how likely is each short window of audio to hold speech?"""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in events, errors and reports."""
+        ...
+
+    @property
+    def input_hz(self) -> int:
+        """Sample rate it takes."""
+        ...
+
+    @property
+    def window_samples(self) -> int:
+        """Length of the windows it takes."""
+        ...
+
+    def open_stream(self) -> "VADStream":
+        """A detector with fresh state, for one continuous stream of audio."""
+        ...
+
+
+class VADStream(Protocol):
+    """One detector with its state. Synchronous, because it must answer well inside one window."""
+
+    def process(self, window: Samples) -> float:
+        """The probability, 0 to 1, that `window` holds speech. `window` has exactly `VAD.window_samples` samples."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a stream has understood.
+
+    Attributes:
+        text: The words. Each item holds the whole text since the last final one, not an increment. May be empty.
+        is_final: These words will not change; later items are about later audio.
+        start: First sample that it is about, counted from the first one sent on its stream.
+        stop: Sample after the last one that it is about.
+        no_speech_probability: How likely the model thinks that nobody spoke, 0 to 1, if it says so.
+        mean_log_probability: Mean log-probability of the tokens, if the model says so.
+    """
+
+    text: str
+    is_final: bool
+    start: int
+    stop: int
+    no_speech_probability: float | None = None
+    mean_log_probability: float | None = None
+
+
+@runtime_checkable
+class STT(Protocol):
+    """Speech to text."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in events, errors and reports."""
+        ...
+
+    @property
+    def input_hz(self) -> int:
+        """Sample rate it takes."""
+        ...
+
+    def connect(self, resources: Resources) -> AbstractAsyncContextManager["STTConnection"]:
+        """Load or dial what all streams of a session share."""
+        ...
+
+
+class STTConnection(Protocol):
+    """What the STT streams of one session share."""
+
+    def open_stream(self) -> AbstractAsyncContextManager["STTStream"]:
+        """A stream for one turn."""
+        ...
+
+
+class STTStream(Protocol):
+    """One turn's transcription. One task sends while another iterates."""
+
+    async def send_audio(self, samples: Samples) -> None:
+        """Give the next samples, any number of them. May wait (the sender holds a place in a ring buffer)."""
+        ...
+
+    async def flush(self) -> None:
+        """The speaker paused: settle everything sent so far.
+
+        One final transcript follows, also when nothing was understood (its text is then empty); it
+        covers all that was sent before and is not final yet. More audio may be sent afterwards.
+        """
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Transcript]:
+        """Interim and final transcripts as they come. Ends only when the stream's context is left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of a model's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that one request has used."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+LLMItem = TextDelta | Usage
+
+
+@runtime_checkable
+class LLM(Protocol):
+    """A language model that streams its answer."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in events, errors and reports."""
+        ...
+
+    def connect(self, resources: Resources) -> AbstractAsyncContextManager["LLMConnection"]:
+        """Dial what all requests of a session share."""
+        ...
+
+
+class LLMConnection(Protocol):
+    """What the requests of one session share."""
+
+    def open_stream(self, messages: Sequence[Message]) -> AbstractAsyncContextManager[AsyncIterator[LLMItem]]:
+        """Ask for the next message after `messages`; iterating gives its pieces."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceOptions:
+    """How to speak.
+
+    Attributes:
+        voice: The synthesizer's name for a voice; None for its default.
+        speed: 1.0 is the voice's own pace, 2.0 twice as fast.
+        volume: Linear gain, 1.0 as synthesized.
+    """
+
+    voice: str | None = None
+    speed: float = 1.0
+    volume: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechChunk:
+    """The next piece of synthesized speech.
+
+    Attributes:
+        samples: Audio at the connection's `TTSConnection.output_hz`.
+        words: Words known by now and not given before, at `output_hz`, counted from the first sample of the request.
+            They may come before, with, or after their audio; a synthesizer without timings gives none.
+    """
+
+    samples: Samples
+    words: tuple[WordTiming, ...] = ()
+
+
+@runtime_checkable
+class TTS(Protocol):
+    """Text to speech."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in events, errors and reports."""
+        ...
+
+    def connect(self, resources: Resources) -> AbstractAsyncContextManager["TTSConnection"]:
+        """Load or dial what all requests of a session share."""
+        ...
+
+
+class TTSConnection(Protocol):
+    """What the requests of one session share."""
+
+    @property
+    def output_hz(self) -> int:
+        """Sample rate of the speech it makes."""
+        ...
+
+    def open_stream(self, text: str, options: VoiceOptions) -> AbstractAsyncContextManager[AsyncIterator[SpeechChunk]]:
+        """Speak `text`; iterating gives the audio in order, as soon as it exists."""
+        ...

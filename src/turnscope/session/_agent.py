@@ -1,0 +1,74 @@
+"""What an agent is made of: providers and settings, checked once and then left alone."""
+
+from dataclasses import dataclass, field
+
+from turnscope._errors import ConfigError
+from turnscope.core import (
+    BARGE_IN_EDGES,
+    CLOCK_HZ,
+    TURN_EDGES,
+    ClauseSettings,
+    Endpointing,
+    FloorSettings,
+    InterruptionSettings,
+    SpeechEdgeSettings,
+)
+from turnscope.providers import LLM, STT, TTS, VAD, VoiceOptions
+
+__all__ = ["Agent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """An agent, as an immutable value: one can serve many sessions at once.
+
+    Attributes:
+        vad: Notices speech.
+        stt: Understands it.
+        llm: Answers.
+        tts: Speaks the answer.
+        instructions: The system message; empty for none.
+        voice: How to speak.
+        turn_edges: What counts as speech when the caller may start a turn.
+        barge_in_edges: What counts as speech while the agent is audible.
+        interruption: What an interruption does, and who says that it is one.
+        endpointing: When the caller's turn is over.
+        clauses: How the reply is cut for the synthesizer.
+        max_history_messages: How much of the conversation the model is given.
+        provider_timeout_s: A model that gives nothing for so long has failed, and its turn with it.
+        join_deadline_s: How long the tasks of a cancelled turn may take to end before their provider is blamed.
+        away_after_s: After so long without anybody speaking the caller counts as away; None for never.
+    """
+
+    vad: VAD
+    stt: STT
+    llm: LLM
+    tts: TTS
+    instructions: str = ""
+    voice: VoiceOptions = VoiceOptions()
+    turn_edges: SpeechEdgeSettings = TURN_EDGES
+    barge_in_edges: SpeechEdgeSettings = BARGE_IN_EDGES
+    interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
+    endpointing: Endpointing = field(default_factory=Endpointing)
+    clauses: ClauseSettings = field(default_factory=ClauseSettings)
+    max_history_messages: int = 100
+    provider_timeout_s: float = 10.0
+    join_deadline_s: float = 1.0
+    away_after_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("vad", VAD), ("stt", STT), ("llm", LLM), ("tts", TTS)):
+            part = getattr(self, name)
+            if part is None:
+                raise ConfigError(f"an agent needs {name}: pass {name}=..., for example one from turnscope.providers")
+            if not isinstance(part, kind):
+                raise ConfigError(f"{name} must be a {name.upper()} provider, got {type(part).__name__}")
+        if self.vad.input_hz != CLOCK_HZ:
+            raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
+        if not self.provider_timeout_s > 0:
+            raise ConfigError(f"provider_timeout_s must be positive, got {self.provider_timeout_s}")
+
+    @property
+    def floor_settings(self) -> FloorSettings:
+        """The part of the settings that the Floor decides by."""
+        return FloorSettings(self.interruption, self.endpointing, self.join_deadline_s, self.away_after_s)

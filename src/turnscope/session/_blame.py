@@ -1,0 +1,61 @@
+"""Where a provider's failures become ours: named, typed, and never an exception group."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TypeVar
+
+import trio
+
+from turnscope._errors import ProviderError, TurnscopeError
+
+__all__ = ["blame", "first_error", "next_item", "open_blamed"]
+
+T = TypeVar("T")
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The exception to show for `error`: the first in a group that is no cancellation, or `error` itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found = [first_error(inner) for inner in error.exceptions]
+    return next((inner for inner in found if not isinstance(inner, trio.Cancelled)), found[0])
+
+
+@contextmanager
+def blame(provider: str) -> Generator[None]:
+    """Turn whatever `provider` raises, cancellation aside, into one `ProviderError` with the original as its cause."""
+    try:
+        yield
+    except ProviderError:
+        raise
+    except Exception as error:
+        original = first_error(error)
+        if isinstance(original, TurnscopeError):
+            raise original from error
+        raise ProviderError(provider, f"{type(original).__name__}: {original}") from original
+
+
+@asynccontextmanager
+async def open_blamed(provider: str, stream: AbstractAsyncContextManager[T], busy: list[str]) -> AsyncGenerator[T]:
+    """`stream`, with what its opening and closing raise blamed on `provider`, which stands in `busy` meanwhile."""
+    busy.append(provider)
+    try:
+        with blame(provider):
+            async with stream as opened:
+                yield opened
+    finally:
+        busy.remove(provider)
+
+
+async def next_item(provider: str, items: AsyncIterator[T], timeout_s: float) -> T | None:
+    """The next item of a provider's stream, or None at its end.
+
+    Raises:
+        ProviderError: It raised, or gave nothing for `timeout_s`.
+    """
+    with blame(provider), trio.move_on_after(timeout_s):
+        try:
+            return await anext(items)
+        except StopAsyncIteration:
+            return None
+    raise ProviderError(provider, f"gave nothing for {timeout_s:g} s")

@@ -1,0 +1,114 @@
+"""The listening part of a turn: one STT stream over the stretches of the caller's audio that the Floor names."""
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+import trio
+
+from turnscope.core import CLOCK_HZ, AudioLost, Resampler, RingCursor, TranscriptReceived
+from turnscope.providers import STTStream
+from turnscope.session._blame import blame, open_blamed
+
+if TYPE_CHECKING:
+    from turnscope.session._turn import TurnContext
+
+__all__ = ["Listening"]
+
+CHUNK_SAMPLES = CLOCK_HZ // 10
+"""Most audio given to a stream at once."""
+
+
+class Listening:
+    """Feeds a stream from the ears' ring by cursor, and the Floor from the stream.
+
+    Args:
+        turn_id: Whose listening part it is.
+        listen_from: First sample of the caller's audio that it hears.
+        context: The session, as far as a turn may use it.
+    """
+
+    def __init__(self, turn_id: int, listen_from: int, context: "TurnContext") -> None:
+        self.scope = trio.CancelScope()
+        self.busy: list[str] = []
+        """Providers whose streams are open."""
+        self._turn_id = turn_id
+        self._context = context
+        self._cursor: RingCursor = context.ears.cursor(listen_from)
+        self._stop_at: int | None = None
+        self._resume_from: int | None = None
+        self._changed = trio.Event()
+        self._stretches: list[tuple[int, int]] = [(0, self._cursor.position)]
+        """Where the stretches begin: sample of the stream at 16 kHz, sample of the session's clock."""
+        self._sent = 0
+
+    def flush(self) -> None:
+        """Settle what has come in by now, and hear nothing more until `listen_on`."""
+        self._stop_at = self._context.ears.heard_until
+        self._changed.set()
+
+    def listen_on(self, listen_from: int) -> None:
+        """Hear again from `listen_from`, or from where it had stopped if that is later."""
+        self._resume_from = listen_from
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Listen until cancelled.
+
+        Raises:
+            ProviderError: The STT failed.
+        """
+        context = self._context
+        name = context.agent.stt.name
+        with self.scope:
+            async with open_blamed(name, context.stt.open_stream(), self.busy) as stream, trio.open_nursery() as nursery:
+                nursery.start_soon(self._take_transcripts, stream)
+                with blame(name):
+                    await self._send_audio(stream)
+
+    async def _send_audio(self, stream: STTStream) -> None:
+        input_hz = self._context.agent.stt.input_hz
+        resampler = Resampler(CLOCK_HZ, input_hz)
+        while True:
+            await self._send_until_stop(stream, resampler)
+            await stream.flush()
+            while self._resume_from is None:
+                self._changed = trio.Event()
+                await self._changed.wait()
+            self._stop_at = None
+            self._cursor.skip_to(max(self._resume_from, self._cursor.position))
+            self._resume_from = None
+            self._stretches.append((self._sent, self._cursor.position))
+
+    async def _send_until_stop(self, stream: STTStream, resampler: Resampler) -> None:
+        ears = self._context.ears
+        while self._stop_at is None or self._cursor.position < self._stop_at:
+            if self._cursor.position >= ears.heard_until:
+                await ears.wait_past(self._cursor.position)
+                continue
+            limit = CHUNK_SAMPLES if self._stop_at is None else min(CHUNK_SAMPLES, self._stop_at - self._cursor.position)
+            lost_before = self._cursor.lost_samples
+            samples = self._cursor.read(limit)
+            lost = self._cursor.lost_samples - lost_before
+            if lost:
+                stop = self._cursor.position - len(samples)
+                self._context.publish(AudioLost(self._context.now(), self._turn_id, stop - lost, stop))
+                self._stretches.append((self._sent, stop))
+            self._sent += len(samples)
+            await stream.send_audio(resampler.process(samples))
+
+    async def _take_transcripts(self, stream: STTStream) -> None:
+        input_hz = self._context.agent.stt.input_hz
+        with blame(self._context.agent.stt.name):
+            async for transcript in stream:
+                stop = self._on_session_clock(transcript.stop * CLOCK_HZ // input_hz)
+                self._context.feed(
+                    TranscriptReceived(
+                        self._context.now(), self._turn_id, transcript.text, transcript.is_final, stop
+                    )
+                )
+
+    def _on_session_clock(self, stream_position: int) -> int:
+        """The sample of the session's clock after the one before `stream_position`."""
+        index = bisect_right(self._stretches, stream_position - 1, key=lambda stretch: stretch[0]) - 1
+        begin, at = self._stretches[max(index, 0)]
+        return at + stream_position - begin

@@ -1,0 +1,162 @@
+"""The one gate that every sample of the agent passes. Shutting it is synchronous; nothing gets past it afterwards."""
+
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from turnscope.core import CLOCK_HZ, Playback, Samples
+from turnscope.session._clock import SessionClock
+from turnscope.transports import Transport
+
+__all__ = ["Playout", "Voice"]
+
+FRAME_S = 0.02
+"""Longest piece handed to the transport at once; what was handed over can no longer be taken back."""
+
+MAX_AHEAD_S = 3.0
+"""A synthesizer waits when so much of its speech has not been played yet."""
+
+
+class Voice:
+    """One attempt's way through the gate.
+
+    Args:
+        response_id: Names the attempt on the wire.
+        playout: The gate.
+        playback: The speech and what was heard of it, in samples at the transport's rate.
+        on_first_sample: Called when the first sample is handed to the transport.
+    """
+
+    def __init__(
+        self, response_id: str, playout: "Playout", playback: Playback, on_first_sample: Callable[[], None]
+    ) -> None:
+        self.response_id = response_id
+        self.playback = playback
+        self.on_first_sample = on_first_sample
+        self.started = False
+        self.played = trio.Event()
+        self.room = trio.lowlevel.ParkingLot()
+        self._playout = playout
+
+    async def send(self, samples: Samples) -> None:
+        """Have speech played. Waits while `MAX_AHEAD_S` of it are still to be played."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while self.playback.buffered >= self._playout.max_ahead:
+            await self.room.park()
+        self.playback.push(samples)
+        self._playout.wake()
+
+    def end(self) -> None:
+        """There will be no more speech."""
+        self.playback.end()
+        self._playout.wake()
+
+    def pause(self) -> None:
+        """Fade out at once and keep the rest."""
+        self.playback.pause(self._playout.next_position(self))
+        self._playout.wake()
+
+    def resume(self, from_sample: int) -> None:
+        """Go on from a sample of the speech."""
+        self.playback.resume(from_sample)
+        self._playout.wake()
+
+    def duck(self, gain: float) -> None:
+        """Go down to `gain`; 1.0 comes up again."""
+        self.playback.duck(gain)
+
+    def shut(self) -> tuple[int | None, int | None]:
+        """Fade out at once and drop the rest, for ever.
+
+        Returns:
+            The session's time up to which samples had been handed over, and the one after which all is silent; both
+            None when nothing of it is being heard.
+        """
+        at = self._playout.next_position(self)
+        silence = self.playback.shut(at)
+        self._playout.wake()
+        if silence is None:
+            return None, None
+        return self._playout.to_clock(min(at, silence)), self._playout.to_clock(silence)
+
+
+class Playout:
+    """Plays voices one after the other, in frames, on the session's clock.
+
+    Args:
+        transport: Where the frames go.
+        clock: The session's.
+    """
+
+    def __init__(self, transport: Transport, clock: SessionClock) -> None:
+        self._transport = transport
+        self._clock = clock
+        self.hz = transport.output_hz
+        self.max_ahead = round(MAX_AHEAD_S * self.hz)
+        self._frame = round(FRAME_S * self.hz)
+        self._voices: deque[Voice] = deque()
+        self._sent = 0
+        self._work = trio.Event()
+        self._idle = trio.Event()
+
+    def open(self, response_id: str, fade_s: float, on_first_sample: Callable[[], None]) -> Voice:
+        """A voice that is played when those before it are done."""
+        voice = Voice(response_id, self, Playback(round(fade_s * self.hz)), on_first_sample)
+        self._voices.append(voice)
+        return voice
+
+    def next_position(self, voice: Voice) -> int:
+        """Output position of the next sample that `voice` could have played."""
+        return max(self._sent, self._clock.position(self.hz))
+
+    def to_clock(self, position: int) -> int:
+        """An output position as a sample of the session's clock."""
+        return position * CLOCK_HZ // self.hz
+
+    def wake(self) -> None:
+        """Something about a voice has changed."""
+        self._work.set()
+
+    async def wait_silent(self) -> None:
+        """Wait until nothing can be played and the last sample has been."""
+        while self._playable() is not None or self._clock.position(self.hz) < self._sent:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def run(self) -> None:
+        """Play, until cancelled."""
+        while True:
+            voice = self._playable()
+            if voice is None:
+                self._idle.set()
+                self._work = trio.Event()
+                await self._work.wait()
+            else:
+                await self._play_frame(voice)
+
+    async def _play_frame(self, voice: Voice) -> None:
+        at = self.next_position(voice)
+        frame = voice.playback.take(self._frame, at)
+        if frame is None:
+            return
+        self._transport.send(frame, voice.response_id)
+        self._sent = at + len(frame)
+        if not voice.started:
+            voice.started = True
+            voice.on_first_sample()
+        if voice.playback.buffered < self.max_ahead:
+            voice.room.unpark_all()
+        await trio.sleep_until(self._clock.trio_time(self._sent, self.hz))
+
+    def _playable(self) -> Voice | None:
+        """The first voice that has something to play; voices that are done are taken out on the way."""
+        while self._voices:
+            voice = self._voices[0]
+            if voice.playback.playable:
+                return voice
+            if not voice.playback.done:
+                return None
+            self._voices.popleft()
+            voice.played.set()
+        return None

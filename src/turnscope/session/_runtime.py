@@ -1,0 +1,75 @@
+"""What a process shares among its sessions: model weights, the compute seam, and the cap on sessions."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from typing import TypeVar
+
+import trio
+
+from turnscope._errors import ConfigError
+from turnscope.providers import Compute, Resources
+
+__all__ = ["Runtime", "ThreadCompute", "open_runtime"]
+
+T = TypeVar("T")
+
+
+class ThreadCompute:
+    """Runs CPU-bound work in at most `workers` threads, first come first served.
+
+    A cancelled call returns at once. Its thread cannot be stopped: it keeps its place until its work ends, and
+    what it returns is dropped.
+    """
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ConfigError(f"workers must be at least 1, got {workers}")
+        self._limiter = trio.CapacityLimiter(workers)
+
+    @property
+    def busy(self) -> int:
+        """How many threads are at work, abandoned ones included."""
+        return self._limiter.borrowed_tokens
+
+    async def run(self, work: Callable[[], T], *, cost_s: float, name: str) -> T:
+        """See `turnscope.providers.Compute.run`."""
+        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
+
+
+class Runtime:
+    """Made by `open_runtime`; passed to `open_session`."""
+
+    def __init__(self, compute: Compute, max_sessions: int) -> None:
+        self.resources = Resources(compute)
+        self._max_sessions = max_sessions
+        self._sessions = 0
+
+    @contextmanager
+    def session_place(self) -> Generator[None]:
+        """Take one of the places for sessions.
+
+        Raises:
+            ConfigError: All are taken.
+        """
+        if self._sessions >= self._max_sessions:
+            raise ConfigError(f"this runtime serves at most {self._max_sessions} sessions at once (max_sessions)")
+        self._sessions += 1
+        try:
+            yield
+        finally:
+            self._sessions -= 1
+
+
+@asynccontextmanager
+async def open_runtime(
+    *, compute: Compute | None = None, workers: int = 2, max_sessions: int = 100
+) -> AsyncGenerator[Runtime]:
+    """What sessions of one process share. Sessions opened with it must be left before it is.
+
+    Args:
+        compute: Where CPU-bound work runs; by default worker threads.
+        workers: How many of them.
+        max_sessions: One more is refused with `ConfigError`.
+    """
+    yield Runtime(compute or ThreadCompute(workers), max_sessions)

@@ -1,0 +1,70 @@
+"""The watcher outlives turns: it alone drives the Floor, and only its orders cancel anything."""
+
+import heapq
+from collections.abc import Callable
+
+import trio
+
+from turnscope.core import DeadlineReached, Floor, FloorInput, Order, input_rank
+from turnscope.session._clock import SessionClock
+
+__all__ = ["Watcher"]
+
+
+class Watcher:
+    """Feeds the Floor, carries out what it orders, and keeps its deadlines.
+
+    Args:
+        floor: The state machine.
+        clock: The session's.
+        obey: Carries out one order; synchronous.
+        log: Takes each input before the Floor does.
+    """
+
+    def __init__(
+        self, floor: Floor, clock: SessionClock, obey: Callable[[Order], None], log: Callable[[FloorInput], None]
+    ) -> None:
+        self._floor = floor
+        self._clock = clock
+        self._obey = obey
+        self._log = log
+        self._inbox: list[tuple[int, int, int, FloorInput]] = []
+        self._count = 0
+        self._obeying = False
+        self._timer: trio.CancelScope | None = None
+
+    def feed(self, item: FloorInput) -> None:
+        """Take an input and carry out what follows, before returning.
+
+        An input that comes up while orders are carried out is taken right after them. Inputs that wait together
+        are taken in the order of their time, their rank (`input_rank`), and their coming.
+        """
+        heapq.heappush(self._inbox, (item.sample, input_rank(item), self._count, item))
+        self._count += 1
+        if self._obeying:
+            return
+        self._obeying = True
+        try:
+            while self._inbox:
+                item = heapq.heappop(self._inbox)[3]
+                self._log(item)
+                for order in self._floor.receive(item):
+                    self._obey(order)
+        finally:
+            self._obeying = False
+        self._set_timer()
+
+    async def run(self) -> None:
+        """Keep the Floor's deadlines, until cancelled."""
+        while True:
+            with trio.CancelScope() as self._timer:
+                self._set_timer()
+                await trio.sleep_forever()
+            deadline = self._floor.deadline
+            if deadline is not None:
+                self.feed(DeadlineReached(max(deadline, self._clock.now())))
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            deadline = self._floor.deadline
+            self._timer.deadline = float("inf") if deadline is None else self._clock.trio_time(deadline)

@@ -1,0 +1,218 @@
+"""A scripted caller: what they do, when, and the transport that makes a session hear it.
+
+Everything is placed to the sample, on the session's clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import trio
+
+from turnscope._errors import ConfigError
+from turnscope.core import CLOCK_HZ, Samples, to_samples
+from turnscope.transports import InputFrame, Playhead
+
+__all__ = ["CallerTransport", "HangUp", "Moment", "Play", "Step"]
+
+PAUSE_SAMPLES = CLOCK_HZ // 4
+"""The agent has stopped speaking when nothing of it was heard for so long; shorter gaps lie inside its speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a step of the script happens: `after_s` after its anchor.
+
+    Attributes:
+        after_s: Seconds after the anchor.
+        anchor: ``call`` (the call's first sample), ``agent_starts`` or ``agent_stops`` (first sample of, or after, the
+            agent's `reply`-th stretch of speech), ``previous`` (the end of the step before).
+        reply: Which stretch of the agent's speech, counted from 1; None for the next one after the step before.
+    """
+
+    after_s: float
+    anchor: str = "call"
+    reply: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.anchor not in ("call", "agent_starts", "agent_stops", "previous"):
+            raise ConfigError(f"anchor must be call, agent_starts, agent_stops or previous, got {self.anchor!r}")
+        if not self.after_s >= 0:
+            raise ConfigError(f"after_s must not be negative, got {self.after_s}")
+        if self.reply is not None and self.reply < 1:
+            raise ConfigError(f"reply counts from 1, got {self.reply}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Play:
+    """The caller's side gives a sound, mixed with whatever else it gives.
+
+    Attributes:
+        audio: At 16 kHz.
+        moment: When its first sample is.
+        speech_start: Index of the first sample that is speech, labelled by hand; None when it is no speech.
+        name: For reports.
+    """
+
+    audio: Samples
+    moment: Moment
+    speech_start: int | None = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The caller hangs up."""
+
+    moment: Moment
+
+
+Step = Play | HangUp
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A step that has happened, or will: the sample of its beginning, and of its end."""
+
+    step: Step
+    start: int
+    stop: int
+
+
+class CallerTransport:
+    """Plays a script to a session and records what the session says.
+
+    Args:
+        script: Steps in order; each is placed once its anchor is known, and not before the step before it.
+        frame_s: Length of the frames it gives.
+        max_s: It hangs up after so long at the latest.
+    """
+
+    input_hz = CLOCK_HZ
+    output_hz = CLOCK_HZ
+    lead_samples = 0
+
+    def __init__(self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0) -> None:
+        self._waiting = list(script)
+        self._frame = to_samples(frame_s)
+        self._max = to_samples(max_s)
+        self._start: float | None = None
+        self._position = 0
+        self._placed: list[Placed] = []
+        self._sounding: list[tuple[int, Samples]] = []
+        self._hang_up_at: int | None = None
+        self._user: list[Samples] = []
+        self._agent: list[tuple[int, Samples]] = []
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        self._sent_until = 0
+
+    # The transport
+
+    async def receive(self) -> InputFrame | None:
+        """The caller's next frame, when its last sample is due; None once they have hung up."""
+        if self._start is None:
+            self._start = trio.current_time()
+        start, stop = self._position, self._position + self._frame
+        await trio.sleep_until(self._start + stop / CLOCK_HZ)
+        self._notice_agent_stop(stop)
+        self._place_steps()
+        if stop > self._max or (self._hang_up_at is not None and stop > self._hang_up_at):
+            return None
+        frame = self._mix(start, stop)
+        self._user.append(frame)
+        self._position = stop
+        return InputFrame(frame, start)
+
+    def send(self, samples: Samples, response_id: str) -> None:
+        """Record what the session says, at the time at which it says it."""
+        if self._start is None:
+            self._start = trio.current_time()
+        at = max(round((trio.current_time() - self._start) * CLOCK_HZ), self._sent_until)
+        if not self._starts or at - self._sent_until >= PAUSE_SAMPLES:
+            self._notice_agent_stop(at)
+            self._starts.append(at)
+        self._agent.append((at, samples))
+        self._sent_until = at + len(samples)
+
+    def clear(self, response_id: str) -> None:
+        """Nothing is buffered here, so there is nothing to clear."""
+
+    def playhead(self) -> Playhead:
+        """What was handed over is heard at once."""
+        now = 0 if self._start is None else round((trio.current_time() - self._start) * CLOCK_HZ)
+        sent = sum(len(samples) for _, samples in self._agent)
+        return Playhead(sent - max(self._sent_until - now, 0), "measured")
+
+    # What was said
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        """The steps that were placed, in order."""
+        return tuple(self._placed)
+
+    @property
+    def agent_starts(self) -> tuple[int, ...]:
+        """First samples of the agent's stretches of speech."""
+        return tuple(self._starts)
+
+    def tracks(self) -> tuple[Samples, Samples]:
+        """What the caller and what the agent gave, on one clock and of one length."""
+        length = max(self._position, self._sent_until)
+        user, agent = np.zeros(length, dtype=np.float32), np.zeros(length, dtype=np.float32)
+        position = 0
+        for frame in self._user:
+            user[position : position + len(frame)] = frame
+            position += len(frame)
+        for at, samples in self._agent:
+            agent[at : at + len(samples)] = samples
+        return user, agent
+
+    # Placing
+
+    def _notice_agent_stop(self, now: int) -> None:
+        if len(self._stops) < len(self._starts) and now - self._sent_until >= PAUSE_SAMPLES:
+            self._stops.append(self._sent_until)
+
+    def _place_steps(self) -> None:
+        while self._waiting and self._hang_up_at is None:
+            step = self._waiting[0]
+            start = self._resolve(step.moment)
+            if start is None:
+                return
+            self._waiting.pop(0)
+            start = max(start, self._position)
+            if isinstance(step, HangUp):
+                self._hang_up_at = start
+                self._placed.append(Placed(step, start, start))
+            else:
+                self._placed.append(Placed(step, start, start + len(step.audio)))
+                self._sounding.append((start, step.audio))
+
+    def _resolve(self, moment: Moment) -> int | None:
+        after = to_samples(moment.after_s)
+        previous = self._placed[-1] if self._placed else None
+        match moment.anchor:
+            case "call":
+                return after
+            case "previous":
+                return after + (0 if previous is None else previous.stop)
+            case anchor:
+                times = self._starts if anchor == "agent_starts" else self._stops
+                if moment.reply is not None:
+                    return times[moment.reply - 1] + after if len(times) >= moment.reply else None
+                since = -1 if previous is None else previous.start
+                return next((time + after for time in times if time > since), None)
+
+    def _mix(self, start: int, stop: int) -> Samples:
+        frame = np.zeros(stop - start, dtype=np.float32)
+        ended = False
+        for begin, audio in self._sounding:
+            end = begin + len(audio)
+            if begin < stop and end > start:
+                low, high = max(begin, start), min(end, stop)
+                frame[low - start : high - start] += audio[low - begin : high - begin]
+            ended = ended or end <= stop
+        if ended:
+            self._sounding = [sound for sound in self._sounding if sound[0] + len(sound[1]) > stop]
+        return frame

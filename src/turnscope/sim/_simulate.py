@@ -1,0 +1,164 @@
+"""Runs a whole conversation, WAV in and WAV and events out, in virtual or in real time."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from turnscope.core import Conversation, Event, Message, OverlapRecord, Samples, TurnRecord, fold
+from turnscope.observe import EventLog
+from turnscope.providers import Compute
+from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session
+from turnscope.sim._caller import CallerTransport, Placed, Step
+from turnscope.sim._virtual import VirtualCompute, run_virtual
+
+__all__ = ["Call", "Drive", "simulate", "simulate_async"]
+
+
+Drive = Callable[[Session], Awaitable[object]]
+"""An async function that acts as the application."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A conversation that has taken place.
+
+    Attributes:
+        records: Every event and every input of the Floor, in order.
+        user: The caller's track, at 16 kHz.
+        agent: The agent's track as heard, on the same clock and of the same length.
+        history: What a language model would be given now.
+        placed: When each step of the caller's script began and ended, in samples.
+        tasks_left: Tasks of the session that were alive after its block was left.
+    """
+
+    records: tuple[Record, ...]
+    user: Samples
+    agent: Samples
+    history: tuple[Message, ...]
+    placed: tuple[Placed, ...]
+    tasks_left: int
+    conversation: Conversation = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conversation", fold(self.events))
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Every event, in order."""
+        return tuple(record for record in self.records if isinstance(record, Event))
+
+    @property
+    def turns(self) -> list[TurnRecord]:
+        """The turns, in the order in which they began."""
+        return self.conversation.turns
+
+    @property
+    def overlaps(self) -> list[OverlapRecord]:
+        """What was said over the agent and was no interruption."""
+        return self.conversation.overlaps
+
+    def jsonl(self) -> str:
+        """The event log, one JSON object a line; the same for the same run."""
+        log = EventLog()
+        for record in self.records:
+            log(record)
+        return log.text()
+
+
+async def simulate_async(
+    agent: Agent,
+    script: Sequence[Step],
+    *,
+    compute: Compute | None = None,
+    frame_s: float = 0.02,
+    max_s: float = 600.0,
+    drive: Drive | None = None,
+    sinks: tuple[Sink, ...] = (),
+    keep_records: bool = True,
+) -> Call:
+    """`simulate` inside a running Trio, on its clock.
+
+    Args:
+        agent: Who speaks.
+        script: What the caller does.
+        compute: Where CPU-bound work runs; by default worker threads, which is for real time only.
+        frame_s: Length of the audio frames that the session is given.
+        max_s: The caller hangs up after so long at the latest.
+        drive: Acts as the application; it is given the session, and cancelled when the session has ended.
+        sinks: See `turnscope.session.open_session`.
+        keep_records: False for very long runs: `Call.records` stays empty.
+    """
+    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s)
+    records: list[Record] = []
+    mine: tuple[Sink, ...] = (records.append,) if keep_records else ()
+    before = _tasks()
+    async with (
+        open_runtime(compute=compute) as runtime,
+        open_session(agent, transport, runtime=runtime, sinks=(*mine, *sinks)) as session,
+        trio.open_nursery() as nursery,
+    ):
+        if drive is not None:
+            nursery.start_soon(drive, session)
+        await session.wait_ended()
+        nursery.cancel_scope.cancel()
+    user, spoken = transport.tracks()
+    return Call(tuple(records), user, spoken, session.history.messages, transport.placed, _tasks() - before)
+
+
+def simulate(
+    agent: Agent,
+    script: Sequence[Step],
+    *,
+    seed: int = 0,
+    realtime: bool = False,
+    compute: VirtualCompute | None = None,
+    frame_s: float = 0.02,
+    max_s: float = 600.0,
+    drive: Drive | None = None,
+    sinks: tuple[Sink, ...] = (),
+    keep_records: bool = True,
+    instruments: tuple[trio.abc.Instrument, ...] = (),
+) -> Call:
+    """Run a conversation. In virtual time the same arguments give the same call, to the sample.
+
+    Args:
+        agent: Who speaks.
+        script: What the caller does.
+        seed: For the order in which ready tasks run; virtual time only.
+        realtime: Run on the wall clock, with worker threads, as a live session would.
+        compute: The machine that virtual time models.
+        frame_s: Length of the audio frames that the session is given.
+        max_s: The caller hangs up after so long at the latest.
+        drive: Acts as the application; it is given the session, and cancelled when the session has ended.
+        sinks: See `turnscope.session.open_session`.
+        keep_records: False for very long runs: `Call.records` stays empty.
+        instruments: Watch the run, as in `trio.run`.
+    """
+
+    async def main(seam: Compute | None = None) -> Call:
+        return await simulate_async(
+            agent,
+            script,
+            compute=seam,
+            frame_s=frame_s,
+            max_s=max_s,
+            drive=drive,
+            sinks=sinks,
+            keep_records=keep_records,
+        )
+
+    if realtime:
+        return trio.run(main, instruments=instruments)
+    return run_virtual(main, seed=seed, compute=compute, instruments=instruments)
+
+
+def _tasks() -> int:
+    """How many tasks live below the running one."""
+    count = 0
+    waiting = list(trio.lowlevel.current_task().child_nurseries)
+    while waiting:
+        for task in waiting.pop().child_tasks:
+            count += 1
+            waiting += task.child_nurseries
+    return count
