@@ -33,6 +33,7 @@ class ProviderError(TurnscopeError):
     def __init__(self, provider: str, message: str) -> None:
         super().__init__(f"{provider}: {message}")
         self.provider = provider
+        self.message = message
 
 
 class TransportError(TurnscopeError):

@@ -12,6 +12,7 @@ import trustme
 from tests.providers._chat_server import Call, ChatServer, Handler, chunk, event, open_chat_server, open_memory_server
 from turnscope._errors import ConfigError, ProviderError
 from turnscope.core import Message
+from turnscope.providers import _http2
 from turnscope.providers._http import HttpVersion
 from turnscope.providers._openai_chat import OpenAIChatLLM
 from turnscope.providers._protocols import LLM, LLMConnection, LLMItem, Resources, TextDelta, Usage
@@ -177,6 +178,15 @@ async def test_a_history_larger_than_every_window_is_sent_whole(way: str, mock_c
     async with connected(way, hello) as (server, connection):
         await ask(connection, messages)
         assert server.calls[0].json["messages"][0]["content"] == messages[0].text
+
+
+@every_way
+async def test_an_answer_larger_than_every_window_is_read_whole(way: str, mock_clock: trio.testing.MockClock) -> None:
+    async def long_answer(call: Call) -> None:
+        await call.answer(*["word " * 1000] * 100)
+
+    async with connected(way, long_answer) as (_, connection):
+        assert await say(connection) == "word " * 100_000
 
 
 @every_http2_way
@@ -442,6 +452,42 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(mock_clock: trio
     assert server.calls == []
 
 
+@every_way
+async def test_a_server_that_hangs_up_at_once_is_not_dialled_for_ever(
+    way: str, mock_clock: trio.testing.MockClock
+) -> None:
+    async def hang_up(host: str, port: int) -> trio.abc.Stream:
+        dialled.append(host)
+        stream = await trio.open_tcp_stream(host, port)
+        await server.wait_for(lambda: server.connections == len(dialled))
+        await server.drop_connections()
+        return stream
+
+    dialled: list[str] = []
+    tls, alpn, version, _ = WAYS[way]
+    async with open_chat_server(hello, tls=CA if tls else None, alpn=alpn) as server:
+        context = trusting_context() if tls else None
+        llm = OpenAIChatLLM("m", base_url=server.url, http_version=version, ssl_context=context, dial=hang_up)
+        async with llm.connect(resources()) as connection:
+            with pytest.raises(ProviderError, match="closed the connection|lost|cannot connect"):
+                await ask(connection)
+    assert len(dialled) <= 2  # once to warm up, and once for the request
+
+
+@every_http1_way
+async def test_requests_that_wait_for_the_same_connection_get_one_each(
+    way: str, mock_clock: trio.testing.MockClock
+) -> None:
+    async def all_at_once(call: Call) -> None:
+        await server.wait_for(lambda: len(server.calls) == 6)
+        await hello(call)
+
+    async with connected(way, all_at_once) as (server, connection), trio.open_nursery() as nursery:
+        for _ in range(6):
+            nursery.start_soon(ask, connection)
+        await server.wait_for(lambda: server.connections == 6)
+
+
 async def test_http2_can_be_insisted_on(mock_clock: trio.testing.MockClock) -> None:
     async with open_chat_server(hello, tls=CA, alpn=["http/1.1"]) as server:
         llm = OpenAIChatLLM("m", base_url=server.url, http_version="2", ssl_context=trusting_context())
@@ -453,7 +499,7 @@ async def test_http2_can_be_insisted_on(mock_clock: trio.testing.MockClock) -> N
 async def test_certificates_are_read_once_for_all_sessions() -> None:
     shared = resources()
     async with open_memory_server(hello) as (server, memory):
-        llm = OpenAIChatLLM("m", base_url=server.url, dial=memory.dial)
+        llm = OpenAIChatLLM("m", base_url="https://memory", dial=memory.dial)
         async with llm.connect(shared):
             context = next(iter(shared.cache.values()))
         async with llm.connect(shared):
@@ -640,14 +686,10 @@ async def test_a_hundred_and_fifty_cancelled_answers_leave_nothing_behind(
             with trio.CancelScope() as scope:
                 async with connection.open_stream(QUESTION) as stream:
                     assert await anext(stream) == TextDelta("word")
-                    if n % 2:
-                        break_off = "by leaving"
-                    else:
-                        break_off = "by cancelling"
+                    if n % 2:  # the others are given up by leaving them
                         scope.cancel()
                         await trio.sleep_forever()
             await server.wait_for(lambda n=n: server.gone == n)
-            assert break_off
         assert await say(connection) == "Hello"
         await server.wait_for(lambda: server.open_connections == 1)
         if WAYS[way][3] == "2":
@@ -696,6 +738,24 @@ async def test_a_request_cancelled_while_the_connection_is_made_leaves_it_to_the
                     break
             assert await say(connection) == "Hello"
             assert server.connections <= 2
+
+
+async def test_what_was_received_and_never_read_does_not_use_up_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def by_turns(call: Call) -> None:
+        await (hello if len(server.calls) > 5 else endless)(call)
+
+    monkeypatch.setattr(_http2, "_CONNECTION_WINDOW", 1)  # with what the protocol gives, room for one stream
+    async with open_memory_server(by_turns) as (server, memory):
+        llm = OpenAIChatLLM("m", base_url=server.url, dial=memory.dial, http_version="2")
+        async with llm.connect(resources()) as connection:
+            for _ in range(5):
+                async with connection.open_stream(QUESTION) as stream:
+                    await anext(stream)
+                    await trio.testing.wait_all_tasks_blocked()
+            assert await say(connection) == "Hello"
+            assert server.connections == 1
 
 
 async def test_giving_up_costs_no_virtual_time() -> None:

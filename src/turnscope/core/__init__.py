@@ -47,7 +47,8 @@ from turnscope.core._events import (
     event_to_dict,
 )
 from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_ramp, gain_to_db
-from turnscope.core._floor import Floor, FloorSettings
+from turnscope.core._floor import Floor
+from turnscope.core._floor_settings import FloorSettings
 from turnscope.core._history import History
 from turnscope.core._inputs import (
     AudioFinished,

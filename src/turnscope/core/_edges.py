@@ -113,11 +113,22 @@ _ENVIRONMENTS = {
     EnvironmentProfile.NOISY: SpeechEdgeSettings(threshold=0.7, min_speech_s=0.35, min_silence_s=0.6),
 }
 
-TURN_EDGES = SpeechEdgeSettings(threshold=0.5, min_speech_s=0.16, min_silence_s=0.25)
-"""What starts and ends an utterance while the agent is silent."""
+TURN_EDGES = SpeechEdgeSettings(threshold=0.4, min_speech_s=0.22, min_silence_s=0.2)
+"""What starts and ends an utterance while the agent is silent. Nothing hurries: listeners hear what came before.
 
-BARGE_IN_EDGES = SpeechEdgeSettings(threshold=0.5, min_speech_s=0.06, min_silence_s=0.25)
-"""What counts as somebody speaking while the agent is audible."""
+Measured with Silero's windows of 32 ms: none of 200 synthetic coughs and clicks of 80 ms began speech (at 0.19 s, 2 %
+of the coughs did), noise began it 0.12 times a minute, and 0.3 % of 690 utterances of one word or more were missed. On
+telephone audio a higher threshold loses more of the short words. Silero holds on for 0.1 s after a voice has stopped,
+so the silence is really 0.3 s.
+"""
+
+BARGE_IN_EDGES = SpeechEdgeSettings(threshold=0.4, min_speech_s=0.032, min_silence_s=0.2)
+"""What counts as somebody speaking while the agent is audible: one window of Silero, because the agent must have
+stepped back 0.2 s after the onset, and stepping back for nothing can be made good.
+
+Measured with Silero: confirmed 35 ms (median) and 119 to 122 ms (95th percentile) after an onset by level, in quiet
+and in office noise; 0.2 false starts a minute in noise. With two windows these are 67 ms, 151 to 165 ms, and 0.1.
+"""
 
 
 @dataclass(frozen=True, slots=True)

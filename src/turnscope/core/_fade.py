@@ -34,7 +34,6 @@ def gain_to_db(gain: float) -> float:
     return 20.0 * math.log10(gain) if gain > 0 else -math.inf
 
 
-@lru_cache(maxsize=64)
 def gain_ramp(from_gain: float, to_gain: float, length: int, shape: RampShape = "cosine") -> Samples:
     """The gains that lead from `from_gain` to `to_gain` in `length` samples.
 
@@ -53,6 +52,11 @@ def gain_ramp(from_gain: float, to_gain: float, length: int, shape: RampShape = 
         raise ConfigError(f"gains must be finite and not negative; got {from_gain} and {to_gain}")
     if shape not in ("cosine", "linear"):
         raise ConfigError(f"shape must be 'cosine' or 'linear'; got {shape!r}")
+    return _ramp(from_gain, to_gain, length, shape)
+
+
+@lru_cache(maxsize=64)
+def _ramp(from_gain: float, to_gain: float, length: int, shape: RampShape) -> Samples:
     progress = np.arange(1, length + 1, dtype=np.float64) / max(1, length)
     if shape == "cosine":
         # cos() is good to a last digit or so, which could show as a dip where the curve is flat.

@@ -202,7 +202,14 @@ FloorInput = (
 
 _BY_NAME: dict[str, type[FloorInput]] = {kind.__name__: kind for kind in get_args(FloorInput)}
 
-_RANK = {DeadlineReached: 0, SpeechStarted: 2, SpeechStopped: 2, AudioStarted: 2, AudioFinished: 2, TranscriptReceived: 3}
+_RANK = {
+    DeadlineReached: 0,
+    SpeechStarted: 2,
+    SpeechStopped: 2,
+    AudioStarted: 2,
+    AudioFinished: 2,
+    TranscriptReceived: 3,
+}
 
 
 def input_rank(item: FloorInput) -> int:

@@ -101,7 +101,10 @@ class SpokenText:
         if words and len(heard) == len(words) and not text[cut:].strip(_CLOSING):
             cut = len(text.rstrip())
         return HeardText(
-            text[:cut].strip(), text[cut:].strip(), tuple(word.text for word in heard), any(word.estimated for word in words)
+            text[:cut].strip(),
+            text[cut:].strip(),
+            tuple(word.text for word in heard),
+            any(word.estimated for word in words),
         )
 
     def word_start(self, at: int) -> int:
@@ -114,7 +117,9 @@ class SpokenText:
     def _estimated_words(self, clause: _Clause) -> list[WordTiming]:
         """Words spread over the clause by their length, for a synthesizer that does not tell."""
         chars = max(len(clause.text), 1)
-        length = clause.samples if clause.complete else max(clause.samples, round(chars / ESTIMATED_CHARS_PER_S * self._hz))
+        length = (
+            clause.samples if clause.complete else max(clause.samples, round(chars / ESTIMATED_CHARS_PER_S * self._hz))
+        )
         words: list[WordTiming] = []
         position = 0
         for token in clause.text.split():

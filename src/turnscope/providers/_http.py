@@ -100,7 +100,10 @@ class _Http1Exchange:
                 event = self._h11.next_event()
                 if not (isinstance(event, type) and issubclass(event, h11.NEED_DATA)):
                     return event
-                self._h11.receive_data(bytes(await self._stream.receive_some(_READ_BYTES)))
+                data = bytes(await self._stream.receive_some(_READ_BYTES))
+                if not data and self._h11.their_state is h11.SEND_RESPONSE:
+                    raise HttpError("the server closed the connection without an answer")
+                self._h11.receive_data(data)
             except h11.RemoteProtocolError as exc:
                 raise HttpError(f"the answer was cut short, or is not HTTP/1.1: {exc}") from exc
             except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
@@ -115,7 +118,7 @@ class HttpClient:
         nursery: Where the tasks live that dial, and that own HTTP/2 connections.
         version: ``"auto"`` lets the server choose during the TLS handshake and speaks HTTP/1.1 without TLS; ``"2"``
             without TLS is HTTP/2 with prior knowledge.
-        ssl_context: For ``https``.
+        ssl_context: For TLS; None to speak in the clear.
         connect_timeout_s: Seconds to connect, TLS included.
         dial: Opens the stream of bytes under it all.
     """
@@ -126,7 +129,7 @@ class HttpClient:
         *,
         nursery: trio.Nursery,
         version: HttpVersion,
-        ssl_context: ssl.SSLContext,
+        ssl_context: ssl.SSLContext | None,
         connect_timeout_s: float,
         dial: Dial,
     ) -> None:
@@ -157,19 +160,21 @@ class HttpClient:
                     return await connection.request(request)
             while self._idle:
                 exchange = self._idle.pop()
-                try:
-                    if exchange.reusable:
-                        await exchange.send(request)
-                        return exchange
-                except BaseException:
-                    await exchange.aclose()
-                    raise
+                if exchange.reusable:
+                    return await _send_alone(exchange, request)
                 await exchange.aclose()
             # A cancelled request leaves the dialling alone, so that the next one finds the connection made.
             dialling = self._dialling or self._start_dialling()
             await dialling.done.wait()
             if dialling.failure is not None:
                 raise HttpError(dialling.failure)
+            # What was made must do, even if the server has closed it since: to dial again would be a retry. Only if
+            # other requests have taken it is it right to go round once more.
+            if dialling.alone in self._idle:
+                self._idle.remove(dialling.alone)
+                return await _send_alone(dialling.alone, request)
+            if dialling.shared is not None and (refusal := dialling.shared.refusal):
+                raise HttpError(refusal)
 
     async def aclose(self) -> None:
         """Close what is idle. The tasks of the other connections end with their nursery."""
@@ -190,11 +195,12 @@ class HttpClient:
             dialling.failure = f"cannot connect to {self._origin}: {_reason(exc)}"
         else:
             if version == "2":
-                connection = Http2Connection(stream)
-                self._shared.append(connection)
-                self._nursery.start_soon(self._run_shared, connection)
+                dialling.shared = Http2Connection(stream)
+                self._shared.append(dialling.shared)
+                self._nursery.start_soon(self._run_shared, dialling.shared)
             else:
-                self._keep(_Http1Exchange(stream, self._keep))
+                dialling.alone = _Http1Exchange(stream, self._keep)
+                self._keep(dialling.alone)
         finally:
             self._dialling = None
             dialling.done.set()
@@ -202,7 +208,7 @@ class HttpClient:
     async def _open_stream(self) -> tuple[trio.abc.Stream, HttpVersion]:
         with trio.fail_after(self._connect_timeout_s):
             stream = await self._dial(self._origin.host, self._origin.port)
-            if self._origin.scheme == "http":
+            if self._ssl_context is None:
                 return stream, "2" if self._version == "2" else "1.1"
             tls = trio.SSLStream(stream, self._ssl_context, server_hostname=self._origin.host, https_compatible=True)
             try:
@@ -228,11 +234,22 @@ class HttpClient:
 
 
 class _Dialling:
-    """An attempt to connect, which several requests may wait for."""
+    """An attempt to connect, which several requests may wait for, and what came of it."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
         self.failure: str | None = None
+        self.shared: Http2Connection | None = None
+        self.alone: _Http1Exchange | None = None
+
+
+async def _send_alone(exchange: _Http1Exchange, request: Request) -> Exchange:
+    try:
+        await exchange.send(request)
+    except BaseException:
+        await exchange.aclose()
+        raise
+    return exchange
 
 
 @asynccontextmanager
@@ -240,7 +257,7 @@ async def open_http_client(
     origin: Origin,
     *,
     version: HttpVersion,
-    ssl_context: ssl.SSLContext,
+    ssl_context: ssl.SSLContext | None,
     connect_timeout_s: float,
     dial: Dial,
 ) -> AsyncIterator[HttpClient]:
@@ -248,7 +265,8 @@ async def open_http_client(
 
     What the block raises is raised as it is, not in a group.
     """
-    ssl_context.set_alpn_protocols(_ALPN[version])
+    if ssl_context is not None:
+        ssl_context.set_alpn_protocols(_ALPN[version])
     failure: Exception | None = None
     client: HttpClient | None = None
     try:

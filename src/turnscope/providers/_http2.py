@@ -129,12 +129,21 @@ class Http2Connection:
     @property
     def available(self) -> bool:
         """Whether it can take one more request now."""
-        return (
-            self._lost is None
-            and not self._draining
-            and self._h2.open_outbound_streams < self._h2.remote_settings.max_concurrent_streams
-            and (self._h2.highest_outbound_stream_id or 0) + 2 <= self._h2.HIGHEST_ALLOWED_STREAM_ID
-        )
+        has_room = self._h2.open_outbound_streams < self._h2.remote_settings.max_concurrent_streams
+        return has_room and self.refusal is None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it will not take a request, however long one waits; None if it will."""
+        if self._lost is not None:
+            return self._lost
+        if self._draining:
+            return "the server is closing the connection"
+        if self._h2.remote_settings.max_concurrent_streams == 0:
+            return "the server takes no requests"
+        if (self._h2.highest_outbound_stream_id or 0) + 2 > self._h2.HIGHEST_ALLOWED_STREAM_ID:
+            return "the connection has run out of streams"
+        return None
 
     async def run(self) -> None:
         """Own the socket until the connection is lost, drained or cancelled. Never raises what the server causes."""
@@ -214,8 +223,9 @@ class Http2Connection:
                 continue
             try:
                 await self._stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-                self._lose(f"the connection was lost: {exc.__cause__ or exc}")
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                # What the server said before it went away may still be there to be read; reading finds the end of it.
+                self._draining = True
                 return
 
     async def _read(self) -> None:

@@ -53,10 +53,10 @@ class OpenAIChatLLM:
         http_version: ``"auto"``, ``"1.1"`` or ``"2"``. Over TLS, ``"auto"`` takes HTTP/2 if the server offers it: an
             answer given up then costs no connection. Without TLS it is HTTP/1.1, and ``"2"`` is prior knowledge.
         connect_timeout_s: Seconds to connect, TLS included.
-        first_token_timeout_s: Seconds from opening a stream to its first text. A model that reasons first, or that a
-            local server still has to load, may need more.
-        stall_timeout_s: Seconds, after that, between two pieces of data. Comments that keep a connection alive are
-            none.
+        first_token_timeout_s: Seconds to wait, from opening a stream, for its first text. A model that reasons first,
+            or that a local server still has to load, may need more.
+        stall_timeout_s: Seconds to wait, after that, for each further piece of data. Comments that keep a connection
+            alive are none.
         ssl_context: For servers with a certificate of a private authority. Its ALPN protocols are set.
         dial: Opens the stream of bytes to a host and port; for simulations and tunnels.
         name: The provider's name in events, errors and reports.
@@ -133,10 +133,13 @@ class OpenAIChatLLM:
 
         A server that cannot be reached is an error of the stream that needs it, not of this.
         """
+        ssl_context: ssl.SSLContext | None = None
+        if self._origin.scheme == "https":
+            ssl_context = self._ssl_context or _shared_ssl_context(resources, self._http_version)
         async with open_http_client(
             self._origin,
             version=self._http_version,
-            ssl_context=self._ssl_context or _shared_ssl_context(resources, self._http_version),
+            ssl_context=ssl_context,
             connect_timeout_s=self._connect_timeout_s,
             dial=self._dial,
         ) as client:
@@ -154,14 +157,17 @@ class OpenAIChatLLM:
             sensitive=self._sensitive,
         )
 
-    def _error(self, message: str) -> ProviderError:
+    def _error(self, exc: HttpError | ModelFailure) -> ProviderError:
+        message = str(exc)
         for secret in self._secrets:
             message = message.replace(secret, "[secret]")
-        return ProviderError(self._name, f"{self._url}: {shorten(message)}")
+        error = ProviderError(self._name, f"{self._url}: {shorten(message)}")
+        if message == str(exc):  # else the traceback would show the secrets
+            error.__cause__ = exc
+        return error
 
-    def _first_token_timeout(self) -> ProviderError:
-        limit_s = self._first_token_timeout_s
-        return self._error(f"first-token timeout: no text came within {limit_s:g} s")
+    def _first_token_timeout(self) -> ModelFailure:
+        return ModelFailure(f"first-token timeout: no text came within {self._first_token_timeout_s:g} s")
 
 
 class _ChatConnection:
@@ -176,14 +182,15 @@ class _ChatConnection:
         llm = self._llm
         deadline = trio.current_time() + llm._first_token_timeout_s
         exchange: Exchange | None = None
+        failure: HttpError | ModelFailure = llm._first_token_timeout()
         with trio.move_on_at(deadline):
             try:
                 exchange = await self._client.send(llm._request(messages))
             except HttpError as exc:
-                raise llm._error(str(exc)) from exc
+                failure = exc
         if exchange is None:
-            raise llm._first_token_timeout()
-        answer = _Answer(llm, exchange, deadline)
+            raise llm._error(failure)
+        answer = _Answer(llm, exchange, deadline - trio.current_time())
         try:
             yield answer
         finally:
@@ -194,12 +201,13 @@ class _ChatConnection:
 class _Answer:
     """The pieces of one answer. Everything happens in the task that iterates."""
 
-    def __init__(self, llm: OpenAIChatLLM, exchange: Exchange, first_token_deadline: float) -> None:
+    def __init__(self, llm: OpenAIChatLLM, exchange: Exchange, patience_s: float) -> None:
         self._llm = llm
         self._exchange = exchange
         self._reader = AnswerReader()
         self._items: deque[LLMItem] = deque()
-        self._deadline = first_token_deadline
+        # How much longer to wait. Only waiting uses it up: a reader may take its time between two pieces.
+        self._patience_s = patience_s
         self._failure: ProviderError | None = None
         self._started = False
         self._over = False
@@ -233,18 +241,22 @@ class _Answer:
                     self._end()
             else:
                 await self._receive_some()
-        except HttpError as exc:
-            self._fail(self._llm._error(str(exc)), exc)
-        except ModelFailure as exc:
-            self._fail(self._llm._error(str(exc)), None)  # as a cause, it would show the message with its secrets
+        except (HttpError, ModelFailure) as exc:
+            if not self._over:
+                self._failure = self._llm._error(exc)
+                self._over = True
 
     async def _receive_some(self) -> None:
         data: bytes | None = None
-        with trio.move_on_at(self._deadline):
-            if not self._started:
-                await self._check_head()
-                self._started = True
-            data = await self._exchange.receive_some()
+        start = trio.current_time()
+        try:
+            with trio.move_on_after(max(0, self._patience_s)):
+                if not self._started:
+                    await self._check_head()
+                    self._started = True
+                data = await self._exchange.receive_some()
+        finally:
+            self._patience_s -= trio.current_time() - start
         if self._over:
             return  # closed while this waited
         if data is None:
@@ -253,19 +265,13 @@ class _Answer:
             self._end()
         else:
             if self._reader.feed(data, self._items):
-                self._set_deadline()
+                self._be_patient_again()
 
-    def _fail(self, failure: ProviderError, cause: HttpError | None) -> None:
-        if not self._over:
-            failure.__cause__ = cause
-            self._failure = failure
-            self._over = True
-
-    def _set_deadline(self) -> None:
+    def _be_patient_again(self) -> None:
         if self._reader.finished:
-            self._deadline = trio.current_time() + _USAGE_GRACE_S
+            self._patience_s = _USAGE_GRACE_S
         elif self._reader.has_text:
-            self._deadline = trio.current_time() + self._llm._stall_timeout_s
+            self._patience_s = self._llm._stall_timeout_s
 
     def _time_out(self) -> None:
         if self._reader.finished:
@@ -273,7 +279,7 @@ class _Answer:
         elif self._reader.has_text:
             raise ModelFailure(f"stall timeout: nothing came for {self._llm._stall_timeout_s:g} s after the last piece")
         else:
-            self._fail(self._llm._first_token_timeout(), None)
+            raise self._llm._first_token_timeout()
 
     def _end(self) -> None:
         self._reader.finish(self._items)

@@ -15,12 +15,10 @@ from turnscope.providers._spoken_numbers import (
     UNITS,
     Neighbours,
     counted,
-    month_name,
     say_number,
 )
 
 __all__ = ["ends_sentence", "keeps_full_stop", "say"]
-
 
 _DAY_NAMES = {
     "mon": "monday", "tue": "tuesday", "tues": "tuesday", "wed": "wednesday", "thu": "thursday", "thur": "thursday",
@@ -48,8 +46,9 @@ _ENDING_SENTENCES = frozenset("etc jr sr inc ltd corp apt am pm ave blvd rd".spl
 
 _NUMBER_FOLLOWS = re.compile(r"[,;]?\s+(?:\d|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)")
 
-_UNITS_ON_THEIR_OWN = frozenset("km cm mm ft kg mg lb lbs oz ml khz hz mhz ghz mph °c °f".split())
+_UNITS_ON_THEIR_OWN = frozenset("km cm mm ft kg mg lb lbs oz ml khz hz mhz ghz mph ms °c °f".split())
 """Units that are known after a number and a space; the others could be words."""
+
 _SYMBOLS = {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "%": "percent", "#": "number", "/": "slash", "<": "less than",
     ">": "greater than", "°": "degrees", "×": "times", "÷": "divided by", "±": "plus or minus", "~": "about",
@@ -57,15 +56,8 @@ _SYMBOLS = {
     "→": "to", "½": "one half", "¼": "one quarter", "¾": "three quarters", "©": "copyright", "™": "trademark",
 }  # fmt: skip
 _INNER_SYMBOLS = {
-    "&": "and",
-    "@": "at",
-    ".": "dot",
-    "+": "plus",
-    "=": "equals",
-    "%": "percent",
-    "#": "sharp",
-    "°": "degrees",
-}
+    "&": "and", "@": "at", ".": "dot", "+": "plus", "=": "equals", "%": "percent", "#": "sharp", "°": "degrees",
+}  # fmt: skip
 _LEADING = {
     "-": "minus", "+": "plus", "~": "about", "≈": "about", "#": "number", "<": "less than", ">": "greater than",
     "±": "plus or minus",
@@ -124,6 +116,8 @@ def _abbreviation(word: str, around: Neighbours) -> list[str] | None:
     """What is said for an abbreviation, or None if the word is not one."""
     key, stopped = word.lower().rstrip("."), word.endswith(".")
     number_after = around.after[:1].isdigit()
+    if key in _UNITS_ON_THEIR_OWN and re.fullmatch(AMOUNT, around.before):
+        return counted(UNITS[key], around.before)
     if key in ("dr", "st") and (stopped or (key == "dr" and word[0].isupper())):
         return [_title_or_street(key, around)]
     if key in _NEEDING_A_NUMBER and stopped:
@@ -134,8 +128,6 @@ def _abbreviation(word: str, around: Neighbours) -> list[str] | None:
         return [MONTHS_IN_SHORT[key]]
     if key in _DAY_NAMES and stopped:
         return [_DAY_NAMES[key]]
-    if key in _UNITS_ON_THEIR_OWN and re.fullmatch(AMOUNT, around.before):
-        return counted(UNITS[key], around.before)
     if key in LARGE and around.before[:1] in CURRENCIES:
         return [key, CURRENCIES[around.before[0]][1]]
     if re.fullmatch(r"(?:[a-z]\.)+[a-z]?", word.lower()):
@@ -146,7 +138,7 @@ def _abbreviation(word: str, around: Neighbours) -> list[str] | None:
 
 
 def _title_or_street(key: str, around: Neighbours) -> str:
-    """ "Dr. Lee" and "St. John" are titles; "Hill Dr." and "12 Main St. Apt 4" are streets."""
+    """What "Dr." and "St." mean: titles in "Dr. Lee" and "St. John", streets in "Hill Dr." and "12 Main St. Apt 4"."""
     follows_name = around.before[:1].isupper()
     street = follows_name and (not around.after[:1].isupper() or around.two_before[:1].isdigit())
     return {("dr", False): "doctor", ("dr", True): "drive", ("st", False): "saint", ("st", True): "street"}[key, street]
@@ -159,8 +151,7 @@ def _letters(word: str, around: Neighbours, is_word: Callable[[str], bool]) -> l
         return [word.lower()] if is_article or word in "iI" else [word.upper()]
     match = re.fullmatch(r"([A-Z]{2,})('?s)?", word)  # "FBI", "FBI's", "IDs"
     if match and _is_spelled(match[1], around, is_word):
-        *head, last = match[1]
-        return [*head, last + ("'s" if match[2] else "")]
+        return [*match[1][:-1], match[1][-1] + ("'s" if match[2] else "")]
     humps = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word)
     if len(humps) > 1 and "'" not in word and not is_word(word.lower()):  # "iPhone", "OpenAI"
         return [spoken for hump in humps for spoken in _letters(hump, Neighbours(), is_word)]

@@ -35,21 +35,19 @@ _MONTHS = (
     "january february march april may june july august september october november december".split()
 )  # fmt: skip
 MONTHS_IN_SHORT = {name[:3]: name for name in _MONTHS} | {"sept": "september"}
+
 UNITS = {
-    "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "mi": "mile", "ft": "foot", "kg": "kilogram",
-    "g": "gram", "mg": "milligram", "lb": "pound", "lbs": "pound", "oz": "ounce", "l": "liter", "ml": "milliliter",
+    "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "mi": "mile", "ft": "foot",
+    "kg": "kilogram", "g": "gram", "mg": "milligram", "lb": "pound", "lbs": "pound", "oz": "ounce", "l": "liter",
+    "ml": "milliliter",
     "ms": "millisecond", "s": "second", "sec": "second", "min": "minute", "h": "hour", "hr": "hour", "hrs": "hour",
     "khz": "kilohertz", "hz": "hertz", "mhz": "megahertz", "ghz": "gigahertz", "kb": "kilobyte", "mb": "megabyte",
     "gb": "gigabyte", "tb": "terabyte", "kw": "kilowatt", "mph": "mile per hour", "kmh": "kilometer per hour",
     "km/h": "kilometer per hour", "°": "degree", "°c": "degree celsius", "°f": "degree fahrenheit",
 }  # fmt: skip
-_PLURALS = {
-    "foot": "feet",
-    "hertz": "hertz",
-    "kilohertz": "kilohertz",
-    "megahertz": "megahertz",
-    "gigahertz": "gigahertz",
-}
+"""What is said for the unit after a number, in the singular."""
+
+_PLURALS = {"foot": "feet"} | {name: name for name in ("hertz", "kilohertz", "megahertz", "gigahertz")}
 
 CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),

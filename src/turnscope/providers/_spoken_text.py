@@ -194,8 +194,7 @@ def _plain(word: str) -> str:
     """The word in ASCII: accents off, straight quotes, wide and raised digits as plain ones."""
     folded = unicodedata.normalize("NFKC", word).translate(_QUOTES)
     folded = "".join(_LETTERS_WITHOUT_BASE.get(ord(c), None) or c for c in folded)
-    folded = "".join(_ascii_digit(c) for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
-    return folded
+    return "".join(_ascii_digit(c) for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
 
 
 def _ascii_digit(character: str) -> str:

@@ -39,7 +39,9 @@ class Ears:
         feed: Takes what was noticed; called from within the ears' task, must not block.
     """
 
-    def __init__(self, agent: Agent, transport: Transport, clock: SessionClock, feed: Callable[[FloorInput], None]) -> None:
+    def __init__(
+        self, agent: Agent, transport: Transport, clock: SessionClock, feed: Callable[[FloorInput], None]
+    ) -> None:
         self._transport = transport
         self._clock = clock
         self._feed = feed

@@ -60,7 +60,10 @@ class Listening:
         context = self._context
         name = context.agent.stt.name
         with self.scope:
-            async with open_blamed(name, context.stt.open_stream(), self.busy) as stream, trio.open_nursery() as nursery:
+            async with (
+                open_blamed(name, context.stt.open_stream(), self.busy) as stream,
+                trio.open_nursery() as nursery,
+            ):
                 nursery.start_soon(self._take_transcripts, stream)
                 with blame(name):
                     await self._send_audio(stream)
@@ -85,7 +88,9 @@ class Listening:
             if self._cursor.position >= ears.heard_until:
                 await ears.wait_past(self._cursor.position)
                 continue
-            limit = CHUNK_SAMPLES if self._stop_at is None else min(CHUNK_SAMPLES, self._stop_at - self._cursor.position)
+            limit = (
+                CHUNK_SAMPLES if self._stop_at is None else min(CHUNK_SAMPLES, self._stop_at - self._cursor.position)
+            )
             lost_before = self._cursor.lost_samples
             samples = self._cursor.read(limit)
             lost = self._cursor.lost_samples - lost_before
@@ -102,9 +107,7 @@ class Listening:
             async for transcript in stream:
                 stop = self._on_session_clock(transcript.stop * CLOCK_HZ // input_hz)
                 self._context.feed(
-                    TranscriptReceived(
-                        self._context.now(), self._turn_id, transcript.text, transcript.is_final, stop
-                    )
+                    TranscriptReceived(self._context.now(), self._turn_id, transcript.text, transcript.is_final, stop)
                 )
 
     def _on_session_clock(self, stream_position: int) -> int:

@@ -55,6 +55,9 @@ __all__ = ["Session", "open_session"]
 
 T = TypeVar("T")
 
+FORCED_ENDINGS = 10
+"""How often a task that shields itself for ever is unblocked before its session waits for it for ever, too."""
+
 EVENT_BACKLOG = 1000
 """Events that wait for a slow subscriber before it loses some."""
 
@@ -98,7 +101,16 @@ class Session:
         self._failure: TurnscopeError | None = None
         stt, llm, tts = connections
         self._context = TurnContext(
-            agent, self._clock, self._ears, self._playout, self.history, stt, llm, tts, self._watcher.feed, self._bus.publish
+            agent,
+            self._clock,
+            self._ears,
+            self._playout,
+            self.history,
+            stt,
+            llm,
+            tts,
+            self._watcher.feed,
+            self._bus.publish,
         )
 
     # What the application does
@@ -248,10 +260,19 @@ class Session:
         if self._floor.state is not State.ENDED:
             self._watcher.feed(CloseRequested(self.now()))
         with trio.move_on_after(self.agent.join_deadline_s, shield=True):
-            while self._running:
-                self._turn_gone = trio.Event()
-                await self._turn_gone.wait()
             await self._playout.wait_silent()
+            await self._wait_for_turns()
+        for _ in range(FORCED_ENDINGS):
+            for turn in list(self._turns.values()):
+                turn.force_end()
+            with trio.move_on_after(self.agent.join_deadline_s, shield=True):
+                await self._wait_for_turns()
+        self._nursery.cancel_scope.cancel()
+
+    async def _wait_for_turns(self) -> None:
+        while self._running:
+            self._turn_gone = trio.Event()
+            await self._turn_gone.wait()
 
     def _publish_end(self) -> None:
         self._bus.publish(SessionEnded(self.now(), "ended", len(self._running)))
@@ -314,7 +335,6 @@ async def open_session(
                     yield session
                 finally:
                     await session._finish()
-                    nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise first_error(group) from group.__cause__
         finally:

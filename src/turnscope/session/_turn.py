@@ -39,6 +39,7 @@ from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
 from turnscope.session._listening import Listening
 from turnscope.session._playout import Playout, Voice
+from turnscope.session._zombies import unblock
 
 __all__ = ["Turn", "TurnContext"]
 
@@ -92,7 +93,10 @@ class Turn:
         self._context = context
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)
         self._attempt: Attempt | None = None
-        self._orders_out, self._orders_in = trio.open_memory_channel[Attempt](math.inf)  # all but the last are cancelled
+        self._orders_out, self._orders_in = trio.open_memory_channel[Attempt](
+            math.inf
+        )  # all but the last are cancelled
+        self._task: trio.lowlevel.Task | None = None
         self._dismissed = False
         self._abandoned = False
 
@@ -159,9 +163,18 @@ class Turn:
         self.scope.cancel(reason="dismissed")
 
     def end_without_answer(self, provider: str, message: str) -> None:
-        """It was a turn, but there is nothing to answer."""
-        self._settle(Failed(provider, message) if provider else Completed(""))
-        self.scope.cancel(reason="nothing to answer")
+        """It was a turn, but nothing more comes of it: there is nothing to answer, or a provider let it down.
+
+        Args:
+            provider: Who failed, ``"stt"`` and ``"answer"`` standing for the ones that the turn waits for; empty for nobody.
+            message: How.
+        """
+        if not provider:
+            self._settle(Completed(""))
+        elif self.outcome is None:
+            stand_ins = {"stt": self._context.agent.stt.name, "answer": self._culprit()}
+            self._give_up(ProviderError(stand_ins.get(provider, provider), message))
+        self.scope.cancel(reason="nothing more to come")
 
     def end_unstarted(self) -> None:
         """It was interrupted before it had begun: there is nothing to wait for."""
@@ -174,10 +187,16 @@ class Turn:
         self._context.publish(ProviderQuarantined(self._context.now(), self.turn_id, culprit))
         self._publish_ending(joined=False, blamed=culprit)
 
+    def force_end(self) -> None:
+        """The session's block is being left: unblock whatever still shields itself."""
+        if self._task is not None:
+            unblock(self._task)
+
     # Its own task
 
     async def run(self) -> None:
         """Live until everything of this turn is gone."""
+        self._task = trio.lowlevel.current_task()
         try:
             with self.scope:
                 async with trio.open_nursery() as nursery:
@@ -197,7 +216,7 @@ class Turn:
             failure = _as_provider_error(first_error(errors))
             self._publish_failure(failure)
             now = self._context.now()
-            self._context.feed(ListenFailed(now, self.turn_id, failure.provider, str(failure)))
+            self._context.feed(ListenFailed(now, self.turn_id, failure.provider, failure.message))
 
     async def _answer(self) -> None:
         async for attempt in self._orders_in:
@@ -215,12 +234,11 @@ class Turn:
 
     def _fail(self, error: BaseException) -> None:
         failure = _as_provider_error(error)
-        self._publish_failure(failure)
         if self.outcome is None and not self._dismissed:
-            heard, _, _ = self._shut_gate()
-            self._remember(heard.heard, interrupted=True, unheard=heard.unheard)
-            self._settle(Failed(failure.provider, str(failure), heard.heard))
-            self._context.feed(TurnFailed(self._context.now(), self.turn_id, failure.provider, str(failure)))
+            self._give_up(failure)
+            self._context.feed(TurnFailed(self._context.now(), self.turn_id, failure.provider, failure.message))
+        else:
+            self._publish_failure(failure)
 
     def _finish(self) -> None:
         if self.outcome is None and not self._dismissed:  # the whole session was cancelled from outside
@@ -245,10 +263,15 @@ class Turn:
             self._settle(HungUpOutcome(cause.reason, heard.heard))
             return
         self._settle(
-            Interrupted(
-                cause, heard.heard, heard.unheard, now, last_sent, silence, heard_estimated=heard.estimated
-            )
+            Interrupted(cause, heard.heard, heard.unheard, now, last_sent, silence, heard_estimated=heard.estimated)
         )
+
+    def _give_up(self, failure: ProviderError) -> None:
+        """A provider let the turn down: silence, keep what was heard, and say who it was."""
+        self._publish_failure(failure)
+        heard, _, _ = self._shut_gate()
+        self._remember(heard.heard, interrupted=True, unheard=heard.unheard)
+        self._settle(Failed(failure.provider, failure.message, heard.heard))
 
     def _shut_gate(self) -> tuple[HeardText, int | None, int | None]:
         attempt = self._attempt
@@ -268,22 +291,23 @@ class Turn:
         self.ended.set()
 
     def _publish_failure(self, failure: ProviderError) -> None:
-        self._context.publish(
-            ProviderFailed(self._context.now(), self.turn_id, failure.provider, str(failure))
-        )
+        self._context.publish(ProviderFailed(self._context.now(), self.turn_id, failure.provider, failure.message))
 
     def _culprit(self) -> str:
-        busy = [] if self._listening is None else [*self._listening.busy]
-        if self._attempt is not None:
-            busy += self._attempt.busy
-        return ", ".join(busy) or "turnscope"
+        """Whom the turn waits for: those who answer, if they are at it, else the one who listens."""
+        busy = (self._attempt and self._attempt.busy) or (self._listening and self._listening.busy) or ["turnscope"]
+        return ", ".join(busy)
 
     # History
 
     def _messages(self, order: StartAttempt) -> tuple[Message, ...]:
         instructions = self._context.agent.instructions
         system = (Message("system", instructions),) if instructions else ()
-        return (*system, *(message for message in self._context.history.messages if message.text), Message("user", order.text))
+        return (
+            *system,
+            *(message for message in self._context.history.messages if message.text),
+            Message("user", order.text),
+        )
 
     def _remember(self, heard: str, *, interrupted: bool, unheard: str) -> None:
         """Put into the history what was asked and what was heard of the answer."""

@@ -147,7 +147,8 @@ class FakeTTS:
         stops = [*(word.start for word in words[1:]), len(audio)]
         starts = [0, *stops[:-1]]
         return [
-            SpeechChunk(audio[start:stop], self._told(word)) for word, start, stop in zip(words, starts, stops, strict=True)
+            SpeechChunk(audio[start:stop], self._told(word))
+            for word, start, stop in zip(words, starts, stops, strict=True)
         ]
 
     def _told(self, word: WordTiming) -> tuple[WordTiming, ...]:

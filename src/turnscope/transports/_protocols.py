@@ -69,8 +69,8 @@ class Transport(Protocol):
     async def receive(self) -> InputFrame | None:
         """Wait for the next piece of the caller's audio; None, then and ever after, once the caller has hung up.
 
-        The stream begins with the first call: sample 0 is spoken at that moment, and a piece arrives when its last
-        sample has been spoken. Cancelling loses nothing.
+        A piece arrives when its last sample has been spoken. Where a transport can choose when the stream begins,
+        it begins with the first call of this or of `send`. Cancelling loses nothing.
 
         Raises:
             TransportError: The way to the caller failed.

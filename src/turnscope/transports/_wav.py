@@ -33,6 +33,8 @@ class _Block(NamedTuple):
 class WavTransport:
     """Plays a recording as the caller's audio and records the agent's.
 
+    The stream begins with the first call of `receive` or `send`.
+
     Args:
         source: A file, read by `turnscope.transports.read_audio` at any rate and number of channels; or
             samples at `input_hz`.

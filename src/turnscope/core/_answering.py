@@ -1,0 +1,139 @@
+"""Answering: when the caller's turn is over, and how its answer is begun."""
+
+from turnscope.core import _events as ev
+from turnscope.core import _orders as do
+from turnscope.core._audio import CLOCK_HZ, to_samples
+from turnscope.core._floor_state import FloorState, Holder
+from turnscope.core._hearing import Hearing
+from turnscope.core._states import State, Trigger
+
+__all__ = ["Answering"]
+
+
+class Answering(FloorState):
+    """From the caller's silence to the agent's first word."""
+
+    # The end of the caller's turn
+
+    def _bound_the_turn(self, hearing: Hearing) -> None:
+        self._deadlines.set("longest turn", hearing.onset + to_samples(self.settings.endpointing.max_turn_s))
+
+    def _await_end_of_turn(self, hearing: Hearing) -> None:
+        """Set the time at which the silence after `hearing` will have been long enough."""
+        if hearing.speech_end is not None:
+            rules = self.settings.endpointing
+            delay = rules.delay(hearing.text, settled=hearing.settled, longest_pause=hearing.longest_pause)
+            self._deadlines.set("endpoint", max(hearing.speech_end + delay, self._now))
+
+    def _endpoint(self, *, forced: bool = False) -> None:
+        """The caller's turn is over, unless its words are still to come."""
+        hearing = self._heard
+        if hearing is None or hearing.challenges is not None:
+            return
+        if not forced and not hearing.settled and hearing.speech_end is not None:
+            patience = hearing.speech_end + to_samples(self.settings.endpointing.transcript_timeout_s)
+            if self._now < patience:
+                self._deadlines.set("endpoint", patience)
+                return
+            if not hearing.text:
+                self._fail_listening(hearing, "stt", "gave no final transcript in time")
+                return
+        if hearing.text:
+            self._answer(hearing)
+        elif hearing.speech_end is not None:
+            self._dismiss(hearing, "no words")
+
+    def _fail_listening(self, hearing: Hearing, provider: str, message: str) -> None:
+        """Nobody knows what was said. A first utterance is a turn that failed; a challenger is let go."""
+        if hearing.challenges is None:
+            self._admit(hearing)
+        self._dismiss(hearing, f"{provider} failed", provider, message)
+
+    def _dismiss(self, hearing: Hearing, evidence: str, provider: str = "", message: str = "") -> None:
+        """It was no turn. Whoever had stepped back for it speaks on."""
+        self._forget(hearing)
+        holder = self._holder
+        if holder is not None and holder.yielded:
+            holder.yielded = False
+            self._order(do.ResumeSpeech(holder.turn_id))
+            self._emit(ev.Resumed(self._now, holder.turn_id))
+        if hearing.admitted:
+            self._order(do.EndTurn(hearing.turn_id, provider, message))
+        else:
+            self._order(do.DismissTurn(hearing.turn_id))
+            self._emit_dismissed(hearing, evidence)
+        if holder is None:
+            self._idle()
+        elif "barge_in" in self._onsets:
+            self._keep_listening(holder)
+
+    def _keep_listening(self, holder: Holder) -> None:
+        """The one who was dismissed still makes sound: hear on from here, without stepping back again."""
+        self._open(self._now, 0.0, challenges=holder.turn_id)
+        if not holder.protected:
+            self._deadlines.set("window", self._now + to_samples(self.settings.interruption.decision_window_s))
+
+    def _forget(self, hearing: Hearing) -> None:
+        self._heard = None
+        self._bind(hearing)
+        self._deadlines.clear("endpoint", "longest turn", "window", "review")
+        self._await_join(hearing.turn_id)
+
+    def _emit_dismissed(self, hearing: Hearing, evidence: str) -> None:
+        onset, text, challenged = hearing.onset, hearing.text, hearing.challenges
+        self._emit(ev.UtteranceDismissed(self._now, hearing.turn_id, onset, text, evidence, challenged))
+
+    def _open(self, onset: int, confidence: float, challenges: int | None) -> Hearing:
+        turn_id = self._next_turn_id
+        self._claim_id(turn_id)
+        self._heard = Hearing(turn_id, onset, challenges, confidence)
+        self._order(do.OpenTurn(turn_id, max(self._pre_rolled(onset), self._bound_until)))
+        self._emit(ev.TurnOpened(self._now, turn_id, onset, challenges))
+        return self._heard
+
+    # The beginning of the answer
+
+    def _answer(self, hearing: Hearing) -> None:
+        self._heard = None
+        self._deadlines.clear("endpoint", "longest turn")
+        self._admit(hearing)
+        self._hold(Holder(hearing.turn_id, "speech", hearing.text, hearing))
+
+    def _hold(self, holder: Holder) -> None:
+        """Give the floor to a turn, and begin its answer as soon as no other turn is left."""
+        self._holder = holder
+        self._deadlines.clear("away")
+        self._go(Trigger.ANSWER, holder.turn_id)
+        self._end_muted("new_input")
+        holder.due = True
+        self._begin_if_due()
+
+    def _begin_if_due(self) -> None:
+        holder = self._holder
+        if holder is None or not holder.due or self._joining:
+            return
+        holder.due = False
+        attempt, speech_end = 1, None
+        if holder.hearing is not None:
+            holder.hearing.attempts += 1
+            attempt, speech_end = holder.hearing.attempts, holder.hearing.speech_end
+        self._order(do.StartAttempt(holder.turn_id, attempt, holder.text, verbatim=holder.origin == "say"))
+        self._emit(ev.AttemptStarted(self._now, holder.turn_id, attempt, holder.text, speech_end))
+        self._deadlines.set("answer", self._now + to_samples(self.settings.answer_timeout_s))
+
+    def _next_say(self) -> None:
+        if not self._says or self._holder is not None or self._heard is not None or self.state is State.INITIAL:
+            return
+        say = self._says.popleft()
+        if self.state is State.AWAY:
+            self._go(Trigger.RETURN)
+        self._order(do.OpenTurn(say.turn_id, None))
+        self._emit(ev.TurnStarted(self._now, say.turn_id, "say", None))
+        self._hold(Holder(say.turn_id, "say", say.text, protected=not say.allow_interruptions))
+
+    def _idle(self) -> None:
+        """Nobody speaks."""
+        self._next_say()
+        away_after_s = self.settings.away_after_s
+        if self._holder is None and self._heard is None and away_after_s is not None:
+            self._deadlines.set("away", self._now + round(away_after_s * CLOCK_HZ))

@@ -1,0 +1,35 @@
+"""What the Floor decides by."""
+
+from dataclasses import dataclass, field
+
+from turnscope._errors import ConfigError
+from turnscope.core._endpointing import Endpointing
+from turnscope.core._interruption import InterruptionSettings
+
+__all__ = ["FloorSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class FloorSettings:
+    """What the Floor decides by.
+
+    Attributes:
+        interruption: When and how the agent lets itself be interrupted.
+        endpointing: When the caller's turn is over.
+        join_deadline_s: How long the tasks of a turn that has ended may take to be gone.
+        away_after_s: After so long without anybody speaking the caller counts as away; None for never.
+        answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
+    """
+
+    interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
+    endpointing: Endpointing = field(default_factory=Endpointing)
+    join_deadline_s: float = 1.0
+    away_after_s: float | None = None
+    answer_timeout_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        for name in ("join_deadline_s", "answer_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.away_after_s is not None and not self.away_after_s > 0:
+            raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")

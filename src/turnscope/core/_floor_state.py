@@ -1,0 +1,122 @@
+"""What the Floor knows, and the small steps that all its decisions are made of."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from turnscope.core import _events as ev
+from turnscope.core import _inputs as inp
+from turnscope.core import _orders as do
+from turnscope.core._audio import to_samples
+from turnscope.core._deadlines import Deadlines
+from turnscope.core._floor_settings import FloorSettings
+from turnscope.core._hearing import Hearing
+from turnscope.core._states import State, Trigger, next_state
+
+__all__ = ["FloorState", "Holder"]
+
+
+@dataclass(slots=True)
+class Holder:
+    """The turn that holds the floor."""
+
+    turn_id: int
+    origin: str
+    text: str
+    hearing: Hearing | None = None
+    protected: bool = False
+    due: bool = False
+    """Its answer is to begin once no other turn is left."""
+    audible: bool = False
+    yielded: bool = False
+
+
+class FloorState:
+    """The Floor's memory. Decisions are made in the classes below it: `Answering`, `Interrupting`, `Floor`."""
+
+    def __init__(self, settings: FloorSettings | None = None) -> None:
+        self.settings = settings or FloorSettings()
+        self.state = State.INITIAL
+        self._now = 0
+        self._orders: list[do.Order] = []
+        self._deadlines = Deadlines()
+        self._next_turn_id = 1
+        self._holder: Holder | None = None
+        self._heard: Hearing | None = None
+        """What is listened to and does not hold the floor: a first utterance, or a challenger."""
+        self._says: deque[inp.SayRequested] = deque()
+        self._onsets: dict[inp.EdgeProfile, int] = {}
+        """Onsets of the speech that goes on right now, by the settings that found it."""
+        self._bound_until = 0
+        """Input before this sample belongs to an utterance already: nothing is transcribed twice."""
+        self._muted: int | None = None
+        """The turn whose voice was interrupted while its text goes on."""
+        self._joining: set[int] = set()
+        self._zombies: set[int] = set()
+
+    @property
+    def deadline(self) -> int | None:
+        """When the Floor wants to be called at the latest, in samples."""
+        return self._deadlines.next_at
+
+    @property
+    def next_turn_id(self) -> int:
+        """The id for a turn that the application begins."""
+        return self._next_turn_id
+
+    @property
+    def agent_is_audible(self) -> bool:
+        """Speech now would be a barge-in."""
+        return self._holder is not None and self._holder.audible
+
+    # Orders
+
+    def _order(self, order: do.Order) -> None:
+        self._orders.append(order)
+
+    def _emit(self, event: ev.Event) -> None:
+        self._orders.append(do.Emit(event))
+
+    def _go(self, trigger: Trigger, turn_id: int | None = None) -> None:
+        old, self.state = self.state, next_state(self.state, trigger)
+        self._emit(ev.StateChanged(self._now, old.value, self.state.value, trigger.value, turn_id))
+
+    def _claim_id(self, turn_id: int) -> None:
+        self._next_turn_id = max(self._next_turn_id, turn_id + 1)
+
+    # Utterances
+
+    def _pre_rolled(self, onset: int) -> int:
+        return max(onset - to_samples(self.settings.interruption.pre_roll_s), 0)
+
+    def _bind(self, hearing: Hearing) -> None:
+        """What was heard of an utterance is its own from now on."""
+        self._bound_until = max(self._bound_until, self._now if hearing.speech_end is None else hearing.speech_end)
+
+    def _admit(self, hearing: Hearing) -> None:
+        if not hearing.admitted:
+            hearing.admitted = True
+            self._emit(ev.TurnStarted(self._now, hearing.turn_id, "speech", hearing.onset))
+
+    # The turn that holds the floor, and those whose tasks have yet to end
+
+    def _let_go(self, holder: Holder) -> None:
+        self._holder = None
+        self._deadlines.clear("window", "review", "answer")
+        if holder.hearing is not None:
+            self._bind(holder.hearing)
+
+    def _release(self, holder: Holder) -> None:
+        """The turn no longer holds the floor; its tasks may take a moment to be gone."""
+        self._let_go(holder)
+        self._await_join(holder.turn_id)
+
+    def _await_join(self, turn_id: int) -> None:
+        self._joining.add(turn_id)
+        self._deadlines.set(f"join {turn_id}", self._now + to_samples(self.settings.join_deadline_s))
+
+    def _end_muted(self, reason: str) -> None:
+        """A turn that was silenced may write on until somebody else is to be answered: that is now."""
+        if self._muted is not None:
+            self._order(do.InterruptTurn(self._muted, ev.Cause(reason, self._now)))
+            self._await_join(self._muted)
+            self._muted = None

@@ -1,0 +1,123 @@
+"""The promises that every conversation keeps, checked on what it left behind: its records and its samples."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from turnscope.core import (
+    TRANSITIONS,
+    AttemptStarted,
+    Event,
+    GateShut,
+    Interrupted,
+    SessionEnded,
+    SpeechStartsPlaying,
+    StateChanged,
+    TurnEnded,
+    TurnJoined,
+    TurnStarted,
+    UtteranceDismissed,
+)
+from turnscope.session import Record
+from turnscope.sim._simulate import Call
+from turnscope.sim._wordcode import read_words
+
+__all__ = ["broken_promises"]
+
+
+def broken_promises(call: Call) -> list[str]:
+    """What `call` did that no conversation may do, one line each; an empty list when it kept every promise.
+
+    Checked are: each turn ends exactly once; nothing of a turn is heard after its gate shut; a turn's tasks are gone
+    before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded speech)
+    played; times never run backwards; no task outlives the session.
+    """
+    return [
+        *_endings(call.events),
+        *_silence(call),
+        *_joins(call.records),
+        *_states(call.events),
+        *_heard(call),
+        *_times(call.records),
+        *([f"{call.tasks_left} tasks outlived the session"] if call.tasks_left else []),
+    ]
+
+
+def _endings(events: tuple[Event, ...]) -> Iterator[str]:
+    started = [event.turn_id for event in events if isinstance(event, TurnStarted)]
+    ended = [event.turn_id for event in events if isinstance(event, TurnEnded)]
+    dismissed = {event.turn_id for event in events if isinstance(event, UtteranceDismissed)}
+    for turn_id in sorted({*started, *ended}):
+        if started.count(turn_id) > 1:
+            yield f"turn {turn_id} started {started.count(turn_id)} times"
+        if ended.count(turn_id) != 1:
+            yield f"turn {turn_id} ended {ended.count(turn_id)} times"
+        if turn_id in dismissed:
+            yield f"turn {turn_id} was dismissed and is a turn"
+    if events and not (isinstance(events[-1], SessionEnded) and events[-1].tasks_left == 0):
+        yield f"the last event is {events[-1]}"
+
+
+def _silence(call: Call) -> Iterator[str]:
+    shut: set[int] = set()
+    for index, event in enumerate(call.events):
+        if isinstance(event, SpeechStartsPlaying) and event.turn_id in shut:
+            yield f"turn {event.turn_id} was heard after its gate had shut"
+        if isinstance(event, GateShut):
+            shut.add(event.turn_id)
+            silent_from = event.sample if event.silence is None else max(event.silence, event.sample)
+            following = (later.sample for later in call.events[index:] if isinstance(later, SpeechStartsPlaying))
+            audible = np.flatnonzero(call.agent[silent_from : next(following, None)])
+            if event.silence is not None and len(audible):
+                yield f"sample {silent_from + audible[0]} was heard after turn {event.turn_id} had been silenced"
+
+
+def _joins(records: tuple[Record, ...]) -> Iterator[str]:
+    answering: set[int] = set()
+    for record in records:
+        match record:
+            case AttemptStarted(turn_id=turn_id):
+                if answering - {turn_id}:
+                    yield f"turn {turn_id} was answered while turns {sorted(answering - {turn_id})} had tasks"
+                answering.add(turn_id)
+            case TurnJoined(turn_id=turn_id) | TurnEnded(turn_id=turn_id, joined=False):
+                answering.discard(turn_id)
+            case _:
+                pass
+
+
+def _states(events: tuple[Event, ...]) -> Iterator[str]:
+    legal = {(old.value, trigger.value): new.value for (old, trigger), new in TRANSITIONS.items()}
+    state = "initial"
+    for event in events:
+        if isinstance(event, StateChanged):
+            if event.old != state or legal.get((event.old, event.trigger)) != event.new:
+                yield f"illegal transition {event}"
+            state = event.new
+    if state != "ended":
+        yield f"the session was left {state}"
+
+
+def _heard(call: Call) -> Iterator[str]:
+    spoken = [word for word, _ in read_words(call.agent)]
+    for turn in call.turns:
+        outcome = turn.outcome
+        if not isinstance(outcome, Interrupted):
+            continue
+        if not "".join(turn.reply).lstrip().startswith(outcome.heard):
+            yield f"turn {turn.turn_id} counts {outcome.heard!r} as heard, which is no beginning of its reply"
+        if spoken and not _holds(spoken, outcome.heard.split()):
+            yield f"turn {turn.turn_id} counts {outcome.heard!r} as heard, but the track says {' '.join(spoken)!r}"
+
+
+def _holds(spoken: list[str], heard: list[str]) -> bool:
+    bare = [word.rstrip(".,;:!?…—") for word in heard]
+    return any(spoken[at : at + len(bare)] == bare for at in range(len(spoken) + 1)) or not bare
+
+
+def _times(records: tuple[Record, ...]) -> Iterator[str]:
+    last = 0
+    for record in records:
+        if record.sample < last:
+            yield f"time runs backwards at {record}"
+        last = record.sample
