@@ -183,6 +183,14 @@ def test_without_a_break_it_is_cut_at_a_space_and_without_a_space_anywhere() -> 
     ]
 
 
+@pytest.mark.parametrize("end", [".", "...", ".)", "!!!!", "。", ","])
+@pytest.mark.parametrize("length", range(26, 33))
+def test_an_end_at_the_longest_length_does_not_make_the_clause_longer(length: int, end: str) -> None:
+    settings = ClauseSettings(min_chars=5, max_chars=30, first_min_chars=5, first_break_chars=10)
+    text = "word " * 2 + "x" * (length - 10) + end + " and so on it goes"
+    assert all(len(part) <= 30 for part in texts(text, settings))
+
+
 def test_languages_with_ordinal_dots_can_say_so() -> None:
     german = "Wir sehen uns am 3. Mai. Bis dann."
     assert texts(german)[0] == "Wir sehen uns am 3. "

@@ -26,6 +26,11 @@ def test_a_ramp_is_monotonic_and_ends_exactly_at_its_gain(
     assert (steps >= 0).all() if stop >= start else (steps <= 0).all()
 
 
+@pytest.mark.parametrize("gain", [1e-9, 3e-9, 7e-10, 1.3e-8])
+def test_rounding_does_not_keep_a_ramp_from_its_gain(gain: float) -> None:
+    assert gain_ramp(4.0, gain, 10)[-1] == np.float32(gain)
+
+
 @given(st.integers(0, 3000), st.integers(0, 1600), st.sampled_from(SHAPES))
 def test_a_fade_out_is_exactly_as_long_as_asked_and_never_rises(remaining: int, length: int, shape: RampShape) -> None:
     tail = fade_out(np.ones(remaining, np.float32), length, shape=shape)

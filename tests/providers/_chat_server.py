@@ -6,6 +6,7 @@ Nothing of it comes from Turnscope, so that the client meets a second opinion of
 
 import json
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ import hyperframe.frame
 import trio
 import trio.testing
 import trustme
+
+_HANG_S = 20  # on the wall clock
 
 Handler = Callable[["Call"], Awaitable[None]]
 
@@ -132,6 +135,12 @@ class ChatServer:
         """Wait until `what()` holds; it is asked again whenever one of the attributes changes."""
         while not what():
             await self._changes.park()
+
+    async def wait_for_calls(self, number: int) -> None:
+        await self.wait_for(lambda: len(self.calls) == number)
+
+    async def wait_for_gone(self, number: int) -> None:
+        await self.wait_for(lambda: self.gone == number)
 
     def changed(self) -> None:
         self._changes.unpark_all()
@@ -366,7 +375,7 @@ async def open_chat_server(
         tls.issue_cert("127.0.0.1").configure_cert(context)
         listeners = [trio.SSLListener(listener, context, https_compatible=True)]
     async with _nursery() as nursery:
-        nursery.start_soon(partial(trio.serve_listeners, server.serve, listeners, handler_nursery=nursery))
+        await nursery.start(partial(trio.serve_listeners, server.serve, listeners, handler_nursery=nursery))
         yield server
 
 
@@ -378,15 +387,25 @@ async def open_memory_server(handler: Handler) -> AsyncIterator[tuple[ChatServer
         yield server, Memory(server, nursery)
 
 
+async def _watch(over: threading.Event) -> None:
+    """Fail a test that waits for what never comes: where virtual time stands still, no other timeout would."""
+    if not await trio.to_thread.run_sync(over.wait, _HANG_S, abandon_on_cancel=True):
+        raise AssertionError("client and server wait for each other")
+
+
 @asynccontextmanager
 async def _nursery() -> AsyncIterator[trio.Nursery]:
-    """A nursery that ends with its block, and does not wrap what the block raises, so that tests can expect it."""
+    """A nursery that is cancelled with its block, and raises what the block raises as it is, not in a group."""
     failure: Exception | None = None
+    over = threading.Event()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch, over)
         try:
             yield nursery
         except Exception as exc:
             failure = exc
-        nursery.cancel_scope.cancel()
+        finally:
+            over.set()
+            nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure

@@ -1,6 +1,6 @@
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import h2.config
@@ -28,10 +28,12 @@ def goaway(last_stream: int, code: int = 0, debug: bytes = b"") -> bytes:
     return frame(7, struct.pack(">II", last_stream, code) + debug)
 
 
-def fetch_from(server: Callable[[trio.abc.Stream], object], version: HttpVersion) -> bytes | str:
+def fetch_from(server: Callable[[trio.abc.Stream], Awaitable[None]], version: HttpVersion) -> bytes | str:
     """What one request to `server` brings in virtual time: the body, or the failure as text."""
+    got: bytes | str = b""
 
-    async def main() -> bytes | str:
+    async def main() -> None:
+        nonlocal got
         async with trio.open_nursery() as nursery:
 
             async def dial(host: str, port: int) -> trio.abc.Stream:
@@ -51,16 +53,16 @@ def fetch_from(server: Callable[[trio.abc.Stream], object], version: HttpVersion
                             body += data
                     finally:
                         await exchange.aclose()
-                return body
+                got = body
             except HttpError as exc:
-                return str(exc)
-            finally:
-                nursery.cancel_scope.cancel()
+                got = str(exc)
+            nursery.cancel_scope.cancel()
 
-    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    return got
 
 
-def blurt(*parts: bytes) -> Callable[[trio.abc.Stream], object]:
+def blurt(*parts: bytes) -> Callable[[trio.abc.Stream], Awaitable[None]]:
     """A server that takes a request for granted, says this, and hangs up."""
 
     async def server(stream: trio.abc.Stream) -> None:
@@ -183,7 +185,7 @@ def test_a_url_is_a_server_a_path_and_a_query(url: str, origin: Origin, path: st
 
 @pytest.mark.parametrize("url", ["", "x", "//x", "http://", "http://[::1", "http://x:y", "http://é..x", "http://x/ü"])
 def test_what_is_no_url_is_refused_by_the_name_of_its_key(url: str) -> None:
-    with pytest.raises(ConfigError, match="^base_url "):
+    with pytest.raises(ConfigError, match=r"^base_url "):
         split_url(url, key="base_url")
 
 
@@ -193,16 +195,18 @@ def test_an_origin_is_written_as_in_a_url() -> None:
 
 
 def test_what_a_server_said_before_it_stopped_listening_is_still_heard() -> None:
-    assert fetch_from(blurt(SETTINGS, head(), frame(0, b"hi", stream=1), frame(0, b"!", stream=1, flags=1)), "2") == b"hi!"
+    body = frame(0, b"hi", stream=1), frame(0, b"!", stream=1, flags=1)
+    assert fetch_from(blurt(SETTINGS, head(), *body), "2") == b"hi!"
 
 
 async def test_the_server_is_offered_only_the_versions_that_were_asked_for() -> None:
     offered = {}
-    for version in ("auto", "1.1", "2"):
+    versions: list[HttpVersion] = ["auto", "1.1", "2"]
+    for version in versions:
         context = ssl.create_default_context()
         async with open_http_client(
             ORIGIN,
-            version=version,  # type: ignore[arg-type]
+            version=version,
             ssl_context=context,
             connect_timeout_s=1,
             dial=trio.open_tcp_stream,

@@ -13,11 +13,11 @@ from turnscope.providers._protocols import LLMItem, TextDelta, Usage
 DONE = "data: [DONE]\n\n"
 
 
-def read(*parts: str) -> list[LLMItem]:
+def read(*parts: str | bytes) -> list[LLMItem]:
     reader = AnswerReader()
     items: deque[LLMItem] = deque()
     for part in parts:
-        reader.feed(part.encode(), items)
+        reader.feed(part.encode() if isinstance(part, str) else part, items)
     reader.finish(items)
     return list(items)
 
@@ -131,10 +131,8 @@ def test_it_does_not_matter_where_the_network_cuts_an_answer(texts: list[str], d
 
 @given(st.binary(max_size=400))
 def test_garbage_is_a_failure_and_nothing_else(garbage: bytes) -> None:
-    reader, items = AnswerReader(), deque[LLMItem]()
     with pytest.raises(ModelFailure):
-        reader.feed(garbage, items)
-        reader.finish(items)
+        read(garbage)
 
 
 json_values = st.recursive(

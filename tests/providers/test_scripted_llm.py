@@ -148,9 +148,12 @@ async def test_a_cancelled_answer_ends_at_once_and_says_nothing_more() -> None:
 
 async def test_streams_of_one_connection_do_not_disturb_each_other() -> None:
     llm = ScriptedLLM([Rule("(?P<n>.+)", "{n} {n}")], tokens_per_s=10)
-    async with llm.connect(RESOURCES) as connection:
-        async with connection.open_stream(user("a")) as first, connection.open_stream(user("b")) as second:
-            got = [await anext(first), await anext(second), await anext(first), await anext(second)]
+    async with (
+        llm.connect(RESOURCES) as connection,
+        connection.open_stream(user("a")) as first,
+        connection.open_stream(user("b")) as second,
+    ):
+        got = [await anext(first), await anext(second), await anext(first), await anext(second)]
     assert got == [TextDelta("a"), TextDelta("b"), TextDelta(" a"), TextDelta(" b")]
 
 

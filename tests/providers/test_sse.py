@@ -46,10 +46,8 @@ def test_what_the_end_leaves_unfinished_can_be_asked_for() -> None:
 
 
 def test_an_event_without_end_is_refused() -> None:
-    parser = SSEParser()
     with pytest.raises(ProtocolError, match="larger than"):
-        for _ in range(20):
-            parser.feed(b"data: " + b"x" * 100_000 + b"\n")
+        parse(*[b"data: " + b"x" * 100_000 + b"\n"] * 20)
 
 
 @given(

@@ -7,11 +7,12 @@ from typing import TypeVar
 import numpy as np
 import pytest
 import trio
+import trio.testing
 
 from turnscope._errors import AudioError, ConfigError, ProviderError
 from turnscope.core import CLOCK_HZ, Samples
 from turnscope.providers._protocols import STTConnection, Transcript
-from turnscope.providers._whisper import WhisperConnection, WhisperSTT, WhisperStream
+from turnscope.providers._whisper import WhisperConnection, WhisperStream, WhisperSTT
 from turnscope.providers._whisper_decode import Heard, decoding_cost_s
 
 T = TypeVar("T")
@@ -60,9 +61,7 @@ def ramp(start: int, stop: int) -> Samples:
 
 
 @asynccontextmanager
-async def opened(
-    decoder: Decoder | None = None, compute: InlineCompute | None = None
-) -> AsyncIterator[WhisperStream]:
+async def opened(decoder: Decoder | None = None, compute: InlineCompute | None = None) -> AsyncIterator[WhisperStream]:
     connection = WhisperConnection(decoder or Decoder(), compute or InlineCompute(), INTERVAL)
     async with connection.open_stream() as stream:
         yield stream
@@ -110,7 +109,7 @@ async def test_a_slow_decoder_skips_to_the_newest_audio_and_never_runs_twice_at_
         await trio.sleep(2)
     assert compute.most_running == 1
     assert len(got) == 4
-    assert [stop for _, stop in decoder.windows][0] == INTERVAL
+    assert decoder.windows[0] == (0, INTERVAL)
     gaps = np.diff([t.stop for t in got])
     assert (gaps[:-1] >= CLOCK_HZ - FRAME).all()
 
@@ -221,7 +220,7 @@ async def test_audio_in_one_piece_or_in_frames_settles_the_same_ranges() -> None
             for at in range(0, len(speech), step):
                 await stream.send_audio(speech[at : at + step])
             await stream.flush()
-            finals = []
+            finals: list[tuple[int, int]] = []
             while not finals or finals[-1][1] < len(speech):
                 transcript = await anext(stream)
                 finals.append((transcript.start, transcript.stop))
@@ -250,12 +249,11 @@ async def test_a_reader_cancelled_while_it_decodes_loses_no_final() -> None:
 async def test_leaving_the_stream_ends_its_reader_at_once(audio_s: int) -> None:
     compute, got = InlineCompute(cost_s=10.0), list[Transcript]()
     began = trio.current_time()
-    async with trio.open_nursery() as nursery:
-        async with opened(compute=compute) as stream:
-            nursery.start_soon(read_all, stream, got)
-            await stream.send_audio(ramp(0, audio_s * CLOCK_HZ))
-            await trio.sleep(0.5)
-            assert compute.running == audio_s
+    async with trio.open_nursery() as nursery, opened(compute=compute) as stream:
+        nursery.start_soon(read_all, stream, got)
+        await stream.send_audio(ramp(0, audio_s * CLOCK_HZ))
+        await trio.sleep(0.5)
+        assert compute.running == audio_s
     assert trio.current_time() - began == 0.5
     assert got == []
     with pytest.raises(StopAsyncIteration):

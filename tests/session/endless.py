@@ -9,7 +9,7 @@ import trio
 
 __all__ = ["EndlessInterrupter"]
 
-ORDER = encode_words("two lattes.", words_per_s=10)[0]
+ORDER = encode_words("two lattes please.", words_per_s=6)[0]
 TALK_OVER_S = 0.3
 
 
@@ -26,7 +26,6 @@ class EndlessInterrupter:
         self._start: float | None = None
         self._speech: Samples = ORDER[:0]
         self._agent_since: int | None = None
-        self._agent_until = 0
         self._silent_since = 0
 
     async def receive(self) -> InputFrame | None:
@@ -54,9 +53,9 @@ class EndlessInterrupter:
         return now - self._silent_since >= 1.5 * CLOCK_HZ
 
     def send(self, samples: Samples, response_id: str) -> None:
-        if self._agent_since is None:
+        answering = not len(self._speech) and self._position - self._silent_since > CLOCK_HZ // 5
+        if self._agent_since is None and answering:
             self._agent_since = self._position
-        self._agent_until = self._position + len(samples)
 
     def clear(self, response_id: str) -> None:
         pass

@@ -74,9 +74,9 @@ def ways() -> dict[str, Callable[[Session], None]]:
 
 
 def _hang_up(session: Session):  # type: ignore[no-untyped-def]
-    from turnscope.core import HungUp
+    from turnscope.core import CallerHungUp
 
-    return HungUp(session.now())
+    return CallerHungUp(session.now())
 if __name__ == "__main__":
     import sys, time
     _, c = run(0, ways()["interrupt"])

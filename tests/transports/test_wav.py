@@ -224,6 +224,8 @@ async def test_who_has_hung_up_hears_nothing_more() -> None:
     await hear_all(transport)
     transport.send(counting(FRAME), "a")
     transport.clear("a")
+    await trio.sleep(1)
+    assert transport.playhead() == At(FRAME, "measured")
     np.testing.assert_array_equal(transport.agent_audio(), np.concatenate([np.zeros(FRAME), counting(FRAME)]))
 
 

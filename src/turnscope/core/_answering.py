@@ -64,12 +64,12 @@ class Answering(FloorState):
             self._emit_dismissed(hearing, evidence)
         if holder is None:
             self._idle()
-        elif "barge_in" in self._onsets:
+        elif "barge_in" in self._speaking:
             self._keep_listening(holder)
 
     def _keep_listening(self, holder: Holder) -> None:
         """The one who was dismissed still makes sound: hear on from here, without stepping back again."""
-        self._open(self._now, 0.0, challenges=holder.turn_id)
+        self._open(self._now, self._now, 0.0, challenges=holder.turn_id)
         if not holder.protected:
             self._deadlines.set("window", self._now + to_samples(self.settings.interruption.decision_window_s))
 
@@ -83,11 +83,11 @@ class Answering(FloorState):
         onset, text, challenged = hearing.onset, hearing.text, hearing.challenges
         self._emit(ev.UtteranceDismissed(self._now, hearing.turn_id, onset, text, evidence, challenged))
 
-    def _open(self, onset: int, confidence: float, challenges: int | None) -> Hearing:
+    def _open(self, onset: int, listen_from: int, confidence: float, challenges: int | None) -> Hearing:
         turn_id = self._next_turn_id
         self._claim_id(turn_id)
         self._heard = Hearing(turn_id, onset, challenges, confidence)
-        self._order(do.OpenTurn(turn_id, max(self._pre_rolled(onset), self._bound_until)))
+        self._order(do.OpenTurn(turn_id, max(listen_from, self._bound_until)))
         self._emit(ev.TurnOpened(self._now, turn_id, onset, challenges))
         return self._heard
 

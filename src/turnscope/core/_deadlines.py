@@ -31,11 +31,11 @@ class Deadlines:
             self._at.pop(name, None)
         self.next_at = min(self._at.values(), default=None)
 
-    def pop_due(self, now: int) -> tuple[str, int] | None:
-        """Take out the earliest deadline that is due at `now`, as its name and its time."""
+    def pop_due(self, now: int) -> str | None:
+        """Take out the earliest deadline that is due at `now`, and say which it is."""
         if self.next_at is None or self.next_at > now:
             return None
         name = min(self._at, key=lambda key: (self._at[key], key))
-        at = self._at.pop(name)
+        del self._at[name]
         self.next_at = min(self._at.values(), default=None)
-        return name, at
+        return name

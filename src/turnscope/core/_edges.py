@@ -163,6 +163,7 @@ class SpeechEnded:
 
 
 SpeechEdge = SpeechBegan | SpeechEnded
+"""What `SpeechEdges.receive` gives."""
 
 
 class SpeechEdges:

@@ -22,26 +22,32 @@ _UNFINISHED_LAST_WORDS = frozenset(
 )
 """Words after which an English sentence hardly ever ends."""
 
-_LAST_WORD = re.compile(r"([^\W_]+(?:['’][^\W_]+)*)\W*$")
+_OPENERS_OF_MORE = frozenset("although and because but if or since so though unless until when whenever while".split())
+"""Words that begin an English clause which leans on another one, more often than not still to come."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def completeness(text: str) -> Completeness:
     """How complete `text` looks as an utterance.
 
-    A trailing conjunction, article or preposition, a comma, a dash or an ellipsis say that more is to come; a full
-    stop or a question mark that it is done.
+    A last word that no sentence ends with says that more is to come, a comma, dash or ellipsis nearly so, a
+    conjunction at the beginning often. A question mark says that it is done. A full stop says little more than no
+    mark at all, because recognizers put one wherever the audio ends.
     """
-    stripped = text.strip()
-    if not stripped:
+    words = _WORD.findall(text.lower())
+    if not words:
         return 0.5
-    last = _LAST_WORD.search(stripped)
-    if last is not None and last.group(1).lower() in _UNFINISHED_LAST_WORDS:
+    if words[-1] in _UNFINISHED_LAST_WORDS:
         return 0.0
-    if stripped.endswith(("...", "…", ",", "-", "—", ":", ";")):
+    mark = text.rstrip()[-1]
+    if mark in ",-—–:;…" or text.rstrip().endswith("..."):
         return 0.1
-    if stripped.endswith((".", "!", "?")):
+    if mark == "?":
         return 1.0
-    return 0.6
+    if words[0] in _OPENERS_OF_MORE:
+        return 0.2
+    return 0.85 if mark in ".!" else 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Endpointing:
     """
 
     min_delay_s: float = 0.5
-    max_delay_s: float = 1.4
+    max_delay_s: float = 1.35
     unknown_delay_s: float = 1.0
     pause_factor: float = 1.25
     transcript_timeout_s: float = 2.0

@@ -20,7 +20,7 @@ __all__ = [
     "Failed",
     "FirstToken",
     "GateShut",
-    "HungUpOutcome",
+    "HungUp",
     "Interrupted",
     "Outcome",
     "ProviderFailed",
@@ -105,7 +105,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class HungUpOutcome:
+class HungUp:
     """The caller left, or the session was closed, before the turn had ended."""
 
     reason: str
@@ -113,7 +113,7 @@ class HungUpOutcome:
     kind: str = "hung_up"
 
 
-Outcome = Completed | Interrupted | Failed | HungUpOutcome
+Outcome = Completed | Interrupted | Failed | HungUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,9 @@ class Floor(Interrupting):
 
     def receive(self, item: inp.FloorInput) -> list[do.Order]:
         """Take one input, and say what is to be done about it, in order."""
-        while (due := self._deadlines.pop_due(item.sample)) is not None:
-            self._now = max(self._now, due[1])
-            self._expire(due[0])
         self._now = max(self._now, item.sample)
+        while (due := self._deadlines.pop_due(self._now)) is not None:
+            self._expire(due)
         if self.state is State.ENDED:
             self._take_when_ended(item)
         else:
@@ -71,7 +70,7 @@ class Floor(Interrupting):
             case inp.SessionOpened():
                 self._go(Trigger.OPENED)
                 self._idle()
-            case inp.HungUp() | inp.CloseRequested():
+            case inp.CallerHungUp() | inp.CloseRequested():
                 self._close(item.reason)
 
     def _take_when_ended(self, item: inp.FloorInput) -> None:
@@ -100,26 +99,25 @@ class Floor(Interrupting):
 
     def _speech_started(self, item: inp.SpeechStarted) -> None:
         self._emit(ev.SpeechBegins(self._now, item.onset, item.profile, item.source))
-        self._onsets[item.profile] = item.onset
+        self._speaking[item.profile] = item
         if self._heard is not None:
-            self._speech_resumed(self._heard, item.onset)
+            self._speech_resumed(self._heard, item)
         elif self._holder is None:
             if item.profile == "turn":
-                self._listen_to_caller(item.onset, item.confidence)
+                self._listen_to_caller(item)
         elif self._holder.hearing is not None:
-            if item.profile == "turn":
-                self._take_back(self._holder, self._holder.hearing, item.onset)
+            self._take_back(self._holder, self._holder.hearing, item)
         elif item.profile == "barge_in":
-            self._challenge(self._holder, item.onset, item.confidence)
+            self._challenge(self._holder, item)
 
-    def _speech_resumed(self, hearing: Hearing, onset: int) -> None:
+    def _speech_resumed(self, hearing: Hearing, item: inp.SpeechStarted) -> None:
         if hearing.speech_end is not None:
-            hearing.speech_resumed(onset)
-            self._order(do.ListenOn(hearing.turn_id, self._pre_rolled(onset)))
+            hearing.speech_resumed(item.onset)
+            self._order(do.ListenOn(hearing.turn_id, item.listen_from))
             self._deadlines.clear("endpoint")
         self._review()
 
-    def _take_back(self, holder: Holder, hearing: Hearing, onset: int) -> None:
+    def _take_back(self, holder: Holder, hearing: Hearing, item: inp.SpeechStarted) -> None:
         """The caller goes on before anything of the answer was heard: the same turn, a longer utterance."""
         if not holder.due:
             self._order(do.CancelAttempt(holder.turn_id, hearing.attempts, "user_speaking"))
@@ -127,15 +125,15 @@ class Floor(Interrupting):
         self._holder = None
         self._deadlines.clear("answer")
         self._heard = hearing
-        hearing.speech_resumed(onset)
-        self._order(do.ListenOn(hearing.turn_id, self._pre_rolled(onset)))
+        hearing.speech_resumed(item.onset)
+        self._order(do.ListenOn(hearing.turn_id, item.listen_from))
         self._go(Trigger.USER_RESUMED, holder.turn_id)
 
     def _speech_stopped(self, item: inp.SpeechStopped) -> None:
         self._emit(ev.SpeechEnds(self._now, item.end, item.profile, item.source))
-        self._onsets.pop(item.profile, None)
+        self._speaking.pop(item.profile, None)
         hearing = self._heard
-        if self._onsets or hearing is None or hearing.speech_end is not None:
+        if self._speaking or hearing is None or hearing.speech_end is not None:
             return
         hearing.speech_stopped(item.end)
         self._order(do.FlushUtterance(hearing.turn_id))
@@ -169,8 +167,8 @@ class Floor(Interrupting):
             self._order(do.StopListening(holder.turn_id))
         if self._heard is not None:
             self._step_back(holder, self._heard)
-        elif "barge_in" in self._onsets:
-            self._challenge(holder, self._onsets["barge_in"], 1.0)
+        elif "barge_in" in self._speaking:
+            self._challenge(holder, self._speaking["barge_in"])
 
     def _turn_over(self, turn_id: int, trigger: Trigger) -> None:
         holder = self._holder

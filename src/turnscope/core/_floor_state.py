@@ -44,8 +44,8 @@ class FloorState:
         self._heard: Hearing | None = None
         """What is listened to and does not hold the floor: a first utterance, or a challenger."""
         self._says: deque[inp.SayRequested] = deque()
-        self._onsets: dict[inp.EdgeProfile, int] = {}
-        """Onsets of the speech that goes on right now, by the settings that found it."""
+        self._speaking: dict[inp.EdgeProfile, inp.SpeechStarted] = {}
+        """The speech that goes on right now, by the settings that found it."""
         self._bound_until = 0
         """Input before this sample belongs to an utterance already: nothing is transcribed twice."""
         self._muted: int | None = None
@@ -84,9 +84,6 @@ class FloorState:
         self._next_turn_id = max(self._next_turn_id, turn_id + 1)
 
     # Utterances
-
-    def _pre_rolled(self, onset: int) -> int:
-        return max(onset - to_samples(self.settings.interruption.pre_roll_s), 0)
 
     def _bind(self, hearing: Hearing) -> None:
         """What was heard of an utterance is its own from now on."""

@@ -15,7 +15,7 @@ __all__ = [
     "DeadlineReached",
     "EdgeProfile",
     "FloorInput",
-    "HungUp",
+    "CallerHungUp",
     "InterruptRequested",
     "ListenFailed",
     "SayCancelled",
@@ -51,10 +51,20 @@ class DeadlineReached:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Somebody began to speak at `onset`, and `sample` is when that was sure. `source` says who noticed."""
+    """Somebody began to speak at `onset`, and `sample` is when that was sure.
+
+    Attributes:
+        sample: The session's time.
+        onset: First sample of the speech.
+        listen_from: Where to begin to listen, a little earlier, so that the first syllable is whole.
+        profile: Which settings found it.
+        confidence: The detector's.
+        source: Who noticed.
+    """
 
     sample: int
     onset: int
+    listen_from: int
     profile: EdgeProfile
     confidence: float = 1.0
     source: str = "vad"
@@ -166,7 +176,7 @@ class InterruptRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class HungUp:
+class CallerHungUp:
     """The caller is gone."""
 
     sample: int
@@ -196,7 +206,7 @@ FloorInput = (
     | SayCancelled
     | TextReceived
     | InterruptRequested
-    | HungUp
+    | CallerHungUp
     | CloseRequested
 )
 

@@ -18,8 +18,8 @@ class Interrupting(Answering):
 
     # By voice
 
-    def _challenge(self, holder: Holder, onset: int, confidence: float) -> None:
-        hearing = self._open(onset, confidence, challenges=holder.turn_id)
+    def _challenge(self, holder: Holder, item: inp.SpeechStarted) -> None:
+        hearing = self._open(item.onset, item.listen_from, item.confidence, challenges=holder.turn_id)
         if holder.protected:
             self._emit(ev.Decided(self._now, holder.turn_id, hearing.turn_id, "hold", "protected", "", 0.0))
             return
@@ -93,16 +93,16 @@ class Interrupting(Answering):
             hearing.challenges = None
             self._bound_the_turn(hearing)
             self._reconsider(hearing)
-        elif "turn" in self._onsets:
-            self._listen_to_caller(max(self._onsets["turn"], self._bound_until), 1.0)
+        elif "turn" in self._speaking:
+            self._listen_to_caller(self._speaking["turn"])
         else:
             self._idle()
 
-    def _listen_to_caller(self, onset: int, confidence: float) -> None:
+    def _listen_to_caller(self, item: inp.SpeechStarted) -> None:
         if self.state is State.AWAY:
             self._go(Trigger.RETURN)
         self._deadlines.clear("away")
-        self._bound_the_turn(self._open(onset, confidence, challenges=None))
+        self._bound_the_turn(self._open(max(item.onset, self._bound_until), item.listen_from, item.confidence, challenges=None))
 
     # By the application
 

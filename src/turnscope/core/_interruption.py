@@ -155,7 +155,6 @@ class InterruptionSettings:
         decision_window_s: How long the policy may wait for evidence, counted from when the speech was noticed.
         duck_db: Level while ducked.
         fade_s: Length of the fade when the voice stops, 0 to 0.1.
-        pre_roll_s: How much audio before the onset a listener is given, so that the first syllable is whole.
     """
 
     policy: InterruptionPolicy = WordsPolicy()
@@ -163,7 +162,6 @@ class InterruptionSettings:
     decision_window_s: float = 2.0
     duck_db: float = -15.0
     fade_s: float = 0.05
-    pre_roll_s: float = 0.3
 
     def __post_init__(self) -> None:
         if self.reaction not in ("pause", "duck", "continue"):
@@ -174,5 +172,3 @@ class InterruptionSettings:
             raise ConfigError(f"duck_db must be -12 or less to count as yielding, got {self.duck_db}")
         if not 0 <= self.fade_s <= 0.1:
             raise ConfigError(f"fade_s must be between 0 and 0.1, got {self.fade_s}")
-        if not 0 <= self.pre_roll_s <= 2:
-            raise ConfigError(f"pre_roll_s must be between 0 and 2, got {self.pre_roll_s}")

@@ -169,12 +169,12 @@ class HttpClient:
             if dialling.failure is not None:
                 raise HttpError(dialling.failure)
             # What was made must do, even if the server has closed it since: to dial again would be a retry. Only if
-            # other requests have taken it is it right to go round once more.
+            # another request has taken it is it right to go round once more.
             if dialling.alone in self._idle:
                 self._idle.remove(dialling.alone)
                 return await _send_alone(dialling.alone, request)
-            if dialling.shared is not None and (refusal := dialling.shared.refusal):
-                raise HttpError(refusal)
+            if dialling.shared is not None:
+                return await dialling.shared.request(request)
 
     async def aclose(self) -> None:
         """Close what is idle. The tasks of the other connections end with their nursery."""

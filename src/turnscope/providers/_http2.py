@@ -129,21 +129,12 @@ class Http2Connection:
     @property
     def available(self) -> bool:
         """Whether it can take one more request now."""
-        has_room = self._h2.open_outbound_streams < self._h2.remote_settings.max_concurrent_streams
-        return has_room and self.refusal is None
-
-    @property
-    def refusal(self) -> str | None:
-        """Why it will not take a request, however long one waits; None if it will."""
-        if self._lost is not None:
-            return self._lost
-        if self._draining:
-            return "the server is closing the connection"
-        if self._h2.remote_settings.max_concurrent_streams == 0:
-            return "the server takes no requests"
-        if (self._h2.highest_outbound_stream_id or 0) + 2 > self._h2.HIGHEST_ALLOWED_STREAM_ID:
-            return "the connection has run out of streams"
-        return None
+        return (
+            self._lost is None
+            and not self._draining
+            and self._h2.open_outbound_streams < self._h2.remote_settings.max_concurrent_streams
+            and (self._h2.highest_outbound_stream_id or 0) + 2 <= self._h2.HIGHEST_ALLOWED_STREAM_ID
+        )
 
     async def run(self) -> None:
         """Own the socket until the connection is lost, drained or cancelled. Never raises what the server causes."""
@@ -162,6 +153,8 @@ class Http2Connection:
         Raises:
             HttpError: The connection cannot take it, or failed.
         """
+        if self._lost is not None:
+            raise HttpError(self._lost)
         try:
             stream_id = self._h2.get_next_available_stream_id()
             self._h2.send_headers(stream_id, _h2_headers(request))

@@ -95,7 +95,8 @@ def phoneme_sequence(
     """Spell a clause in the phonemes of a voice.
 
     The input of a Piper voice is ``^ _ p _ p _ … $``: beginning, phonemes with a pad after each, end. A pad belongs to
-    the phoneme before it, but after a space to the word that follows: it holds the onset of its first sound.
+    the phoneme before it, with two exceptions that listening to words cut out of speech has shown: before the space
+    between two words it belongs to neither, and after that space to the second, whose first sound begins in it.
 
     Args:
         clause: What is to be said.
@@ -136,9 +137,9 @@ def _padded(
     """Ids and their owners, with pads between and the signs for beginning and end around them."""
     pad = ids["_"][0]
     sequence = [(ids["^"][0], -1), (pad, symbols[0][1] if symbols else -1)]
-    for i, (symbol, owner) in enumerate(symbols):
-        onset = symbol == " " and i + 1 < len(symbols)
-        sequence += [(ids[symbol][0], owner), (pad, symbols[i + 1][1] if onset else owner)]
+    for (symbol, owner), (following, next_owner) in zip(symbols, [*symbols[1:], ("", -1)], strict=True):
+        between = following == " " and next_owner < 0
+        sequence += [(ids[symbol][0], owner), (pad, next_owner if symbol == " " else -1 if between else owner)]
     sequence.append((ids["$"][0], -1))
     return tuple(i for i, _ in sequence), tuple(owner for _, owner in sequence)
 

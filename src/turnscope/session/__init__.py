@@ -5,6 +5,7 @@ from turnscope.session._bus import Record, Sink
 from turnscope.session._handles import SayHandle
 from turnscope.session._runtime import Runtime, ThreadCompute, open_runtime
 from turnscope.session._session import Session, open_session
+from turnscope.session._zombies import unblock
 
 __all__ = [
     "Agent",
@@ -16,4 +17,5 @@ __all__ = [
     "ThreadCompute",
     "open_runtime",
     "open_session",
+    "unblock",
 ]

@@ -8,7 +8,7 @@ from turnscope.core import (
     CLOCK_HZ,
     EdgeProfile,
     FloorInput,
-    HungUp,
+    CallerHungUp,
     Resampler,
     RingBuffer,
     RingCursor,
@@ -78,7 +78,7 @@ class Ears:
             self._ring.write(samples)
             self._arrived.unpark_all()
             self._watch()
-        self._feed(HungUp(self._clock.now()))
+        self._feed(CallerHungUp(self._clock.now()))
 
     def _watch(self) -> None:
         while self._vad_cursor.available_samples >= self._window:
@@ -92,5 +92,5 @@ class Ears:
     def _as_input(self, edge: SpeechEdge, profile: EdgeProfile) -> FloorInput:
         now = self._clock.now()
         if isinstance(edge, SpeechBegan):
-            return SpeechStarted(now, edge.onset, profile, edge.confidence, self._vad_name)
+            return SpeechStarted(now, edge.onset, edge.audio_start, profile, edge.confidence, self._vad_name)
         return SpeechStopped(now, edge.end, profile, self._vad_name)

@@ -97,6 +97,8 @@ class Playout:
         self._frame = round(FRAME_S * self.hz)
         self._voices: deque[Voice] = deque()
         self._sent = 0
+        self._flowing = False
+        """Frame follows frame; being late by less than a frame opens no gap."""
         self._work = trio.Event()
         self._idle = trio.Event()
 
@@ -108,7 +110,8 @@ class Playout:
 
     def next_position(self, voice: Voice) -> int:
         """Output position of the next sample that `voice` could have played."""
-        return max(self._sent, self._clock.position(self.hz))
+        now = self._clock.position(self.hz)
+        return self._sent if self._flowing and now - self._sent < self._frame else max(self._sent, now)
 
     def to_clock(self, position: int) -> int:
         """An output position as a sample of the session's clock."""
@@ -129,6 +132,7 @@ class Playout:
         while True:
             voice = self._playable()
             if voice is None:
+                self._flowing = False
                 self._idle.set()
                 self._work = trio.Event()
                 await self._work.wait()
@@ -142,6 +146,7 @@ class Playout:
             return
         self._transport.send(frame, voice.response_id)
         self._sent = at + len(frame)
+        self._flowing = True
         if not voice.started:
             voice.started = True
             voice.on_first_sample()

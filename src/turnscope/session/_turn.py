@@ -18,7 +18,7 @@ from turnscope.core import (
     GateShut,
     HeardText,
     History,
-    HungUpOutcome,
+    HungUp,
     Interrupted,
     ListenFailed,
     Message,
@@ -243,7 +243,7 @@ class Turn:
     def _finish(self) -> None:
         if self.outcome is None and not self._dismissed:  # the whole session was cancelled from outside
             heard, _, _ = self._shut_gate()
-            self._settle(HungUpOutcome("shutdown", heard.heard))
+            self._settle(HungUp("shutdown", heard.heard))
         self._orders_in.close()
         self._orders_out.close()
         if not self._abandoned:
@@ -260,7 +260,7 @@ class Turn:
         self._remember(heard.heard, interrupted=True, unheard=heard.unheard)
         now = self._context.now()
         if cause.reason in CLOSING_REASONS:
-            self._settle(HungUpOutcome(cause.reason, heard.heard))
+            self._settle(HungUp(cause.reason, heard.heard))
             return
         self._settle(
             Interrupted(cause, heard.heard, heard.unheard, now, last_sent, silence, heard_estimated=heard.estimated)

@@ -39,13 +39,13 @@ class Watcher:
         An input that comes up while orders are carried out is taken right after them. Inputs that wait together
         are taken in the order of their time, their rank (`input_rank`), and their coming.
         """
-        heapq.heappush(self._inbox, (item.sample, input_rank(item), self._count, item))
-        self._count += 1
+        self._put(item)
         if self._obeying:
             return
         self._obeying = True
         try:
             while self._inbox:
+                self._put_due_deadline(self._inbox[0][0])
                 item = heapq.heappop(self._inbox)[3]
                 self._log(item)
                 for order in self._floor.receive(item):
@@ -53,6 +53,16 @@ class Watcher:
         finally:
             self._obeying = False
         self._set_timer()
+
+    def _put(self, item: FloorInput) -> None:
+        heapq.heappush(self._inbox, (item.sample, input_rank(item), self._count, item))
+        self._count += 1
+
+    def _put_due_deadline(self, before: int) -> None:
+        """A deadline comes before whatever else happens at its time, also when the timer is late."""
+        deadline = self._floor.deadline
+        if deadline is not None and deadline <= before and not isinstance(self._inbox[0][3], DeadlineReached):
+            self._put(DeadlineReached(before))
 
     async def run(self) -> None:
         """Keep the Floor's deadlines, until cancelled."""

@@ -26,7 +26,8 @@ class Moment:
     Attributes:
         after_s: Seconds after the anchor.
         anchor: ``call`` (the call's first sample), ``agent_starts`` or ``agent_stops`` (first sample of, or after, the
-            agent's `reply`-th stretch of speech), ``previous`` (the end of the step before).
+            agent's `reply`-th stretch of speech), ``previous`` (the end of the step before), ``quiet`` (the end of the last
+            sound that either side has made).
         reply: Which stretch of the agent's speech, counted from 1; None for the next one after the step before.
     """
 
@@ -35,8 +36,8 @@ class Moment:
     reply: int | None = None
 
     def __post_init__(self) -> None:
-        if self.anchor not in ("call", "agent_starts", "agent_stops", "previous"):
-            raise ConfigError(f"anchor must be call, agent_starts, agent_stops or previous, got {self.anchor!r}")
+        if self.anchor not in ("call", "agent_starts", "agent_stops", "previous", "quiet"):
+            raise ConfigError(f"anchor must be call, agent_starts, agent_stops, previous or quiet, got {self.anchor!r}")
         if not self.after_s >= 0:
             raise ConfigError(f"after_s must not be negative, got {self.after_s}")
         if self.reply is not None and self.reply < 1:
@@ -86,16 +87,19 @@ class CallerTransport:
         script: Steps in order; each is placed once its anchor is known, and not before the step before it.
         frame_s: Length of the frames it gives.
         max_s: It hangs up after so long at the latest.
+        jitter_s: What is sent so much late still follows what was sent before, as a real loudspeaker's buffer would
+            have it. For real time; in virtual time nothing is late.
     """
 
     input_hz = CLOCK_HZ
     output_hz = CLOCK_HZ
     lead_samples = 0
 
-    def __init__(self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0) -> None:
+    def __init__(self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, jitter_s: float = 0.0) -> None:
         self._waiting = list(script)
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)
+        self._jitter = to_samples(jitter_s)
         self._start: float | None = None
         self._position = 0
         self._placed: list[Placed] = []
@@ -128,7 +132,8 @@ class CallerTransport:
         """Record what the session says, at the time at which it says it."""
         if self._start is None:
             self._start = trio.current_time()
-        at = max(round((trio.current_time() - self._start) * CLOCK_HZ), self._sent_until)
+        now = round((trio.current_time() - self._start) * CLOCK_HZ)
+        at = now if now - self._sent_until > self._jitter else self._sent_until
         if not self._starts or at - self._sent_until >= PAUSE_SAMPLES:
             self._notice_agent_stop(at)
             self._starts.append(at)
@@ -197,6 +202,9 @@ class CallerTransport:
                 return after
             case "previous":
                 return after + (0 if previous is None else previous.stop)
+            case "quiet":
+                start = max([self._sent_until, *(placed.stop for placed in self._placed)]) + after
+                return start if start < self._position + self._frame else None
             case anchor:
                 times = self._starts if anchor == "agent_starts" else self._stops
                 if moment.reply is not None:

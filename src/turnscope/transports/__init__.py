@@ -1,6 +1,21 @@
 """MOVES AUDIO: between a caller and a session."""
 
 from turnscope.transports._files import read_audio, write_wav
+from turnscope.transports._memory import MemoryCaller, MemoryTransport, OutputCleared, OutputFrame, memory_pair
 from turnscope.transports._protocols import InputFrame, Playhead, Provenance, Transport
+from turnscope.transports._wav import WavTransport
 
-__all__ = ["InputFrame", "Playhead", "Provenance", "Transport", "read_audio", "write_wav"]
+__all__ = [
+    "InputFrame",
+    "MemoryCaller",
+    "MemoryTransport",
+    "OutputCleared",
+    "OutputFrame",
+    "Playhead",
+    "Provenance",
+    "Transport",
+    "WavTransport",
+    "memory_pair",
+    "read_audio",
+    "write_wav",
+]

@@ -131,6 +131,8 @@ class WavTransport:
     def clear(self, response_id: str) -> None:
         """Drop at once what was not played yet of a response; what waits behind it moves up. See `Transport.clear`."""
         now = self._position()
+        if now >= self._output_stop:
+            return
         waiting: list[_Block] = []
         while self._queued_until() > now:
             waiting.append(self._blocks.pop())

@@ -1,0 +1,372 @@
+"""What a drawing of a conversation shows, worked out from its events and its audio. Draws nothing itself."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from turnscope.core import (
+    CLOCK_HZ,
+    AttemptStarted,
+    Event,
+    Interrupted,
+    Resumed,
+    Samples,
+    SpeechBegins,
+    SpeechEnds,
+    SpeechPlayed,
+    StateChanged,
+    TranscriptUpdated,
+    TurnOpened,
+    TurnRecord,
+    TurnStarted,
+    UtteranceDismissed,
+    Yielded,
+    fold,
+    to_samples,
+)
+
+AUDIBLE = 0.003
+"""Peak of 10 ms of the agent below which no word is placed in them: −50 dB."""
+
+_FRAME = CLOCK_HZ // 100
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Samples from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpan(Span):
+    """How long the session was in one state."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase(Span):
+    """What one of the two said in one go.
+
+    Attributes:
+        who: ``caller`` or ``agent``.
+        turn_id: The turn it belongs to.
+        heard: The words that were heard; all of the caller's are.
+        unheard: Words of the agent that had been written and were not heard.
+        voiced: Where in it there is voice, so that words can be placed.
+        note: What to say of it besides: ``typed``, ``overlap``, ``no turn``, an outcome, or nothing.
+    """
+
+    who: str
+    turn_id: int
+    heard: str
+    unheard: str
+    voiced: tuple[Span, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment worth a line and a label. `kind` is ``onset``, ``yield``, ``decision``, ``silence`` or ``overlap``."""
+
+    sample: int
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap(Span):
+    """Something said over the agent that was no interruption, from its first sample to its dismissal."""
+
+    turn_id: int
+    challenger_id: int
+    text: str
+    evidence: str
+    reaction: str | None
+    yielded: int | None
+    resumed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A whole conversation, ready to be drawn; everything in the order of time.
+
+    Attributes:
+        length: Of the call, in samples.
+        turns: Its turns.
+        caller_speech: Where the caller's speech was detected.
+        states: The session's states.
+        phrases: What was said.
+        overlaps: What was said over the agent without interrupting.
+        marks: Groups of marks that belong together: one group for each interruption or overlap.
+    """
+
+    length: int
+    turns: tuple[TurnRecord, ...]
+    caller_speech: tuple[Span, ...]
+    states: tuple[StateSpan, ...]
+    phrases: tuple[Phrase, ...]
+    overlaps: tuple[Overlap, ...]
+    marks: tuple[tuple[Mark, ...], ...]
+
+
+def picture(events: Iterable[Event], agent: Samples, length: int) -> Picture:
+    """Work out what there is to see.
+
+    Args:
+        events: All events of the conversation, in order.
+        agent: The agent as heard, at 16 kHz.
+        length: Of the call, in samples.
+    """
+    events = tuple(events)
+    turns = tuple(fold(events).turns)
+    speech = caller_speech(events, length)
+    phrases = [*_caller_phrases(events, turns, speech, length), *_agent_phrases(events, turns, agent, length)]
+    overlaps = find_overlaps(events)
+    marks = [*(stop_marks(turn) for turn in turns), *(_overlap_marks(overlap) for overlap in overlaps)]
+    return Picture(
+        length,
+        turns,
+        speech,
+        _states(events, length),
+        tuple(sorted(phrases, key=lambda phrase: phrase.start)),
+        overlaps,
+        tuple(sorted((group for group in marks if group), key=lambda group: group[0].sample)),
+    )
+
+
+def caller_speech(events: Iterable[Event], length: int) -> tuple[Span, ...]:
+    """Where the caller's speech was detected, whichever settings found it."""
+    begun: dict[tuple[str, str], int] = {}
+    spans: list[Span] = []
+    for event in events:
+        if isinstance(event, SpeechBegins):
+            begun[event.profile, event.source] = event.onset
+        elif isinstance(event, SpeechEnds):
+            onset = begun.pop((event.profile, event.source), None)
+            if onset is not None:
+                spans.append(Span(onset, event.end))
+    spans += [Span(onset, length) for onset in begun.values()]
+    return _union(spans)
+
+
+def find_overlaps(events: Iterable[Event]) -> tuple[Overlap, ...]:
+    """What was said over the agent and was no interruption, and what the agent did about it."""
+    yields: dict[int, Yielded] = {}
+    found: list[Overlap] = []
+    resumed: dict[int, int] = {}
+    for event in events:
+        match event:
+            case Yielded():
+                yields[event.challenger_id] = event
+            case Resumed():  # comes just before the dismissal that is its reason
+                resumed[event.turn_id] = event.sample
+            case UtteranceDismissed() if event.challenges is not None:
+                reaction = yields.get(event.turn_id)
+                back = resumed.get(event.challenges) if reaction is not None else None
+                found.append(
+                    Overlap(
+                        event.onset,
+                        max(event.sample, event.onset),
+                        event.challenges,
+                        event.turn_id,
+                        event.text,
+                        event.evidence,
+                        None if reaction is None else reaction.reaction,
+                        None if reaction is None else reaction.sample,
+                        back if back is not None and reaction is not None and back >= reaction.sample else None,
+                    )
+                )
+    return tuple(found)
+
+
+def stop_marks(turn: TurnRecord) -> tuple[Mark, ...]:
+    """The moments of a turn's interruption, in order, each labelled with its distance from the first cause."""
+    if not isinstance(turn.outcome, Interrupted):
+        return ()
+    cause, silence = turn.outcome.cause, turn.outcome.silence
+    if cause.onset is None:
+        origin = cause.decision
+        marks = [Mark(origin, "decision", f"{cause.reason.replace('_', ' ')} {origin / CLOCK_HZ:.2f} s")]
+    else:
+        origin = cause.onset
+        marks = [Mark(origin, "onset", f"onset {origin / CLOCK_HZ:.2f} s")]
+        if turn.yielded is not None:
+            marks.append(Mark(turn.yielded, "yield", f"yield {_distance(origin, turn.yielded)}"))
+        marks.append(Mark(cause.decision, "decision", f"decision {_distance(origin, cause.decision)}"))
+    if silence is not None:
+        marks.append(Mark(silence, "silence", f"silence {_distance(origin, silence)}"))
+    return tuple(sorted(marks, key=lambda mark: mark.sample))
+
+
+def place_words(text: str, voiced: Sequence[Span]) -> list[tuple[str, int, int]]:
+    """Each word of `text` with an estimate of its first sample, and of the one in its middle.
+
+    A place is taken to be as far into the voice as it is into the text.
+    """
+    words = text.split()
+    lengths = np.array([len(word) + 1 for word in words])
+    starts = np.cumsum(lengths) - lengths
+    spoken = np.cumsum([0, *(span.stop - span.start for span in voiced)])
+
+    def sample_at(letter: float) -> int:
+        wanted = int(letter * spoken[-1] / max(lengths.sum(), 1))
+        index = min(int(np.searchsorted(spoken, wanted, side="right")) - 1, len(voiced) - 1)
+        return voiced[index].start + wanted - int(spoken[index])
+
+    if not voiced:
+        return []
+    return [
+        (word, sample_at(float(start)), sample_at(start + length / 2))
+        for word, start, length in zip(words, starts, lengths, strict=True)
+    ]
+
+
+def choose_strips(whole: Picture, limit: int, longest_s: float = 12.0) -> tuple[list[Span], int]:
+    """Cut a call into at most `limit` strips of equal length, `longest_s` at most.
+
+    Returns:
+        The strips, in order, and how many more there would have been. Of a long call those are chosen in which
+        something was interrupted or overlapped, then the first ones.
+    """
+    longest = to_samples(longest_s)
+    count = max(-(-whole.length // longest), 1)
+    half = CLOCK_HZ // 2
+    each = longest if count > limit else min(-(-max(whole.length, half) // (count * half)) * half, longest)
+    chosen = set(range(count))
+    if count > limit:
+        eventful = dict.fromkeys(min(group[0].sample // each, count - 1) for group in whole.marks)
+        first = [index for index in range(limit) if index not in eventful]
+        chosen = {*[*eventful, *first][:limit]}
+    return [Span(index * each, (index + 1) * each) for index in sorted(chosen)], count - len(chosen)
+
+
+def envelope(samples: Samples, span: Span, columns: int) -> tuple[Samples, Samples]:
+    """The lowest and the highest sample of each of `columns` equal parts of `span`; 0 where there is no audio."""
+    low, high = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
+    edges = span.start + (span.stop - span.start) * np.arange(columns) // columns
+    inside = edges[edges < len(samples)]
+    if len(inside):
+        piece = samples[: min(span.stop, len(samples))]
+        low[: len(inside)] = np.minimum.reduceat(piece, inside)
+        high[: len(inside)] = np.maximum.reduceat(piece, inside)
+    return low, high
+
+
+def spoken_parts(turn: TurnRecord) -> tuple[str, str]:
+    """The words of a turn's reply that were heard, and those that were not."""
+    outcome = turn.outcome
+    heard = "" if outcome is None else outcome.heard
+    if isinstance(outcome, Interrupted):
+        return heard, outcome.unheard
+    written = "".join(turn.reply).strip()
+    if outcome is None or outcome.kind == "completed" or not written.startswith(heard):
+        return heard, ""
+    return heard, written[len(heard) :].strip()
+
+
+def user_texts(events: Iterable[Event]) -> dict[int, str]:
+    """What the caller said or typed, by the turn that took it in."""
+    texts: dict[int, str] = {}
+    says: set[int] = set()
+    for event in events:
+        match event:
+            case TurnStarted() if event.origin == "say":
+                says.add(event.turn_id)
+            case TranscriptUpdated() | AttemptStarted() if event.turn_id not in says:
+                texts[event.turn_id] = event.text
+            case UtteranceDismissed():
+                texts[event.turn_id] = event.text
+    return texts
+
+
+def _caller_phrases(
+    events: Sequence[Event], turns: Sequence[TurnRecord], speech: Sequence[Span], length: int
+) -> list[Phrase]:
+    texts = user_texts(events)
+    ends = {turn.turn_id: turn.speech_end for turn in turns}
+    dismissed = {event.turn_id: event for event in events if isinstance(event, UtteranceDismissed)}
+    opened = sorted((event for event in events if isinstance(event, TurnOpened)), key=lambda event: event.onset)
+    phrases = []
+    for index, event in enumerate(opened):
+        limit = opened[index + 1].onset if index + 1 < len(opened) else length
+        end = ends.get(event.turn_id)
+        voiced = _within(speech, Span(event.onset, limit if end is None else end))
+        stop = voiced[-1].stop if voiced else event.onset
+        ruling = dismissed.get(event.turn_id)
+        note = "" if ruling is None else "no turn" if ruling.challenges is None else "overlap"
+        text = texts.get(event.turn_id, "")
+        phrases.append(Phrase(event.onset, stop, "caller", event.turn_id, text, "", voiced, note))
+    for event in events:
+        if isinstance(event, TurnStarted) and event.origin == "text":
+            text = texts.get(event.turn_id, "")
+            phrases.append(Phrase(event.sample, event.sample, "caller", event.turn_id, text, "", (), "typed"))
+    return phrases
+
+
+def _agent_phrases(
+    events: Sequence[Event], turns: Sequence[TurnRecord], agent: Samples, length: int
+) -> list[Phrase]:
+    played = {event.turn_id: event.sample for event in events if isinstance(event, SpeechPlayed)}
+    phrases = []
+    for turn in turns:
+        heard, unheard = spoken_parts(turn)
+        outcome = turn.outcome
+        stop = played.get(turn.turn_id, turn.ended)
+        start = turn.audio_started
+        if isinstance(outcome, Interrupted):
+            stop = outcome.cause.decision if outcome.silence is None else outcome.silence
+            start = stop if start is None else start
+        if start is None or not (heard or unheard or turn.audio_started is not None):
+            continue
+        whole = Span(start, max(length if stop is None else stop, start))
+        note = "" if outcome is None or outcome.kind == "completed" else outcome.kind.replace("_", " ")
+        phrases.append(
+            Phrase(whole.start, whole.stop, "agent", turn.turn_id, heard, unheard, _voiced(agent, whole), note)
+        )
+    return phrases
+
+
+def _voiced(samples: Samples, span: Span) -> tuple[Span, ...]:
+    """Where in `span` there is voice, in steps of 10 ms; all of it if that is nowhere."""
+    count = (min(span.stop, len(samples)) - span.start) // _FRAME
+    if count <= 0:
+        return (span,)
+    piece = np.abs(samples[span.start : span.start + count * _FRAME])
+    loud = np.flatnonzero(piece.reshape(count, _FRAME).max(axis=1) > AUDIBLE)
+    spans = [Span(span.start + int(i) * _FRAME, span.start + (int(i) + 1) * _FRAME) for i in loud]
+    return _union(spans) or (span,)
+
+
+def _states(events: Iterable[Event], length: int) -> tuple[StateSpan, ...]:
+    changes = [event for event in events if isinstance(event, StateChanged)]
+    stops = [*(event.sample for event in changes[1:]), length]
+    spans = [StateSpan(event.sample, stop, event.new) for event, stop in zip(changes, stops, strict=True)]
+    return tuple(span for span in spans if span.stop > span.start and span.state not in ("initial", "ended"))
+
+
+def _overlap_marks(overlap: Overlap) -> tuple[Mark, ...]:
+    back = "" if overlap.resumed is None else f", resumed {_distance(overlap.start, overlap.resumed)}"
+    return (Mark(overlap.start, "overlap", f"overlap: {overlap.evidence}{back}"),)
+
+
+def _distance(origin: int, sample: int) -> str:
+    return f"{(sample - origin) * 1000 / CLOCK_HZ:+.0f} ms".replace("-", "−")
+
+
+def _within(spans: Iterable[Span], limits: Span) -> tuple[Span, ...]:
+    cut = (Span(max(span.start, limits.start), min(span.stop, limits.stop)) for span in spans)
+    return tuple(span for span in cut if span.stop > span.start)
+
+
+def _union(spans: Iterable[Span]) -> tuple[Span, ...]:
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, span.stop)):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].stop, span.stop))
+        else:
+            merged.append(span)
+    return tuple(merged)
