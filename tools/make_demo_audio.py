@@ -24,11 +24,11 @@ from turnscope.transports import read_audio, write_wav
 FOLDER = Path(__file__).resolve().parent.parent / "examples/barge_in"
 
 LINES = {
-    "order.wav": "Hello. Could I have two lattes and a mocha, please?",
-    "change.wav": "Wait, make that three lattes.",
+    "order.wav": "Can I have a large coffee and a muffin, please?",
+    "change.wav": "Actually, make that a small coffee.",
 }
 
-HIGHER = 1.22
+HIGHER = 1.2
 """How much higher than the voice the caller speaks: a lighter voice, and no cartoon."""
 
 PACE = 1.05

@@ -1,1 +1,75 @@
-"""A Trio-native framework for voice agents that can be interrupted."""
+"""A Trio-native framework for voice agents that can be interrupted.
+
+Each turn of a conversation runs in a nursery and a cancel scope that own its listening, thinking and speaking: an
+interruption cancels the scope, and everything of that turn is gone.
+"""
+
+from turnscope._errors import (
+    AudioError,
+    ConfigError,
+    ProtocolError,
+    ProviderError,
+    SessionClosed,
+    TransportError,
+    TurnscopeError,
+)
+from turnscope._version import __version__
+from turnscope.core import (
+    Completed,
+    Endpointing,
+    Failed,
+    HungUp,
+    Interrupted,
+    InterruptionSettings,
+    Message,
+    State,
+    WordsPolicy,
+)
+from turnscope.providers import (
+    EnergyVAD,
+    OpenAIChatLLM,
+    PiperTTS,
+    Rule,
+    ScriptedLLM,
+    SileroVAD,
+    VoiceOptions,
+    WhisperSTT,
+)
+from turnscope.session import Agent, Session, open_runtime, open_session
+from turnscope.sim import simulate
+from turnscope.transports import WavTransport, memory_pair
+
+__all__ = [
+    "Agent",
+    "AudioError",
+    "Completed",
+    "ConfigError",
+    "Endpointing",
+    "EnergyVAD",
+    "Failed",
+    "HungUp",
+    "Interrupted",
+    "InterruptionSettings",
+    "Message",
+    "OpenAIChatLLM",
+    "PiperTTS",
+    "ProtocolError",
+    "ProviderError",
+    "Rule",
+    "ScriptedLLM",
+    "Session",
+    "SessionClosed",
+    "SileroVAD",
+    "State",
+    "TransportError",
+    "TurnscopeError",
+    "VoiceOptions",
+    "WavTransport",
+    "WhisperSTT",
+    "WordsPolicy",
+    "__version__",
+    "memory_pair",
+    "open_runtime",
+    "open_session",
+    "simulate",
+]

@@ -5,6 +5,7 @@ from typing import TypeVar
 from turnscope.core import (
     AudioFinished,
     AudioStarted,
+    CallerHungUp,
     CloseRequested,
     DeadlineReached,
     EdgeProfile,
@@ -14,7 +15,6 @@ from turnscope.core import (
     Floor,
     FloorInput,
     FloorSettings,
-    HungUp,
     InterruptionSettings,
     InterruptRequested,
     ListenFailed,
@@ -50,7 +50,6 @@ INTERRUPTION = InterruptionSettings(
     policy=WordsPolicy(lexicon=frozenset({"mm-hmm"}), transcripts=2, min_speech_s=0.8),
     reaction="pause",
     decision_window_s=2.0,
-    pre_roll_s=0.25,
 )
 
 
@@ -65,7 +64,10 @@ def floor_settings(
 
 
 class Bench:
-    """A Floor and what it ordered. Every method first lets the time pass, deadlines included, and returns all orders since."""
+    """A Floor and what it ordered.
+
+    Every method first lets the time pass, deadlines included, and returns all orders since.
+    """
 
     def __init__(self, settings: FloorSettings | None = None, *, opened: bool = True) -> None:
         self.floor = Floor(settings or floor_settings())
@@ -100,11 +102,12 @@ class Bench:
     def speech_starts(
         self, at_s: float, onset_s: float | None = None, profiles: tuple[EdgeProfile, ...] = PROFILES
     ) -> list[Order]:
-        """Speech is noticed 0.05 s after its onset, unless said otherwise."""
+        """Speech is noticed 0.05 s after its onset, unless said otherwise, and heard from 0.25 s before it."""
         onset = to_samples(at_s - 0.05 if onset_s is None else onset_s)
+        listen_from = max(onset - to_samples(0.25), 0)
         orders: list[Order] = []
         for profile in profiles:
-            orders += self._feed_at(at_s, SpeechStarted(to_samples(at_s), onset, profile))
+            orders += self._feed_at(at_s, SpeechStarted(to_samples(at_s), onset, listen_from, profile))
         return orders
 
     def speech_stops(
@@ -126,7 +129,7 @@ class Bench:
         return self._feed_at(at_s, TextReceived(to_samples(at_s), turn_id, text))
 
     def hangs_up(self, at_s: float) -> list[Order]:
-        return self._feed_at(at_s, HungUp(to_samples(at_s)))
+        return self._feed_at(at_s, CallerHungUp(to_samples(at_s)))
 
     # The agent and its parts
 

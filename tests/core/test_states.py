@@ -55,14 +55,16 @@ def test_a_trigger_leads_where_the_table_says_or_is_refused(state: State, trigge
         next_state(state, trigger)
 
 
-@pytest.mark.parametrize(("old", "new"), itertools.product(STATES, STATES))
+@pytest.mark.parametrize(("old", "new"), list(itertools.product(STATES, STATES)))
 def test_one_step_leads_only_to_a_neighbour(old: str, new: str) -> None:
     reached = {state.value for (start, _), state in TRANSITIONS.items() if start.value == old}
     assert (new in reached) == (new in NEIGHBOURS[old])
 
 
 def test_every_state_but_the_last_can_end() -> None:
-    assert {start for (start, trigger), _ in TRANSITIONS.items() if trigger is Trigger.END} == set(State) - {State.ENDED}
+    assert {start for (start, trigger), _ in TRANSITIONS.items() if trigger is Trigger.END} == set(State) - {
+        State.ENDED
+    }
 
 
 def test_nothing_leads_out_of_the_end() -> None:

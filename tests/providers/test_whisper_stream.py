@@ -67,6 +67,21 @@ async def opened(decoder: Decoder | None = None, compute: InlineCompute | None =
         yield stream
 
 
+@asynccontextmanager
+async def being_read(
+    decoder: Decoder | None = None, compute: InlineCompute | None = None
+) -> AsyncIterator[tuple[WhisperStream, list[Transcript]]]:
+    """A stream and what another task has read from it; that task is waited for after the stream was closed."""
+    got: list[Transcript] = []
+    stream = WhisperStream(decoder or Decoder(), compute or InlineCompute(), INTERVAL)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read_all, stream, got)
+        try:
+            yield stream, got
+        finally:
+            stream.close()
+
+
 async def talk(stream: WhisperStream, start: int, stop: int) -> None:
     """Send a ramp as a microphone does, in frames of 20 ms."""
     for at in range(start, stop, FRAME):
@@ -80,9 +95,8 @@ async def read_all(stream: WhisperStream, into: list[Transcript]) -> None:
 
 
 async def test_words_come_after_three_tenths_of_a_second_and_again_after_as_much() -> None:
-    decoder, got = Decoder(), list[Transcript]()
-    async with trio.open_nursery() as nursery, opened(decoder) as stream:
-        nursery.start_soon(read_all, stream, got)
+    decoder = Decoder()
+    async with being_read(decoder) as (stream, got):
         await talk(stream, 0, CLOCK_HZ)
         await trio.sleep(1)
     assert [(t.start, t.stop, t.is_final) for t in got] == [
@@ -102,9 +116,8 @@ async def test_an_interim_transcript_is_there_one_decoding_after_its_audio() -> 
 
 
 async def test_a_slow_decoder_skips_to_the_newest_audio_and_never_runs_twice_at_once() -> None:
-    decoder, compute, got = Decoder(), InlineCompute(cost_s=1.0), list[Transcript]()
-    async with trio.open_nursery() as nursery, opened(decoder, compute) as stream:
-        nursery.start_soon(read_all, stream, got)
+    decoder, compute = Decoder(), InlineCompute(cost_s=1.0)
+    async with being_read(decoder, compute) as (stream, got):
         await talk(stream, 0, 3 * CLOCK_HZ)
         await trio.sleep(2)
     assert compute.most_running == 1
@@ -115,9 +128,7 @@ async def test_a_slow_decoder_skips_to_the_newest_audio_and_never_runs_twice_at_
 
 
 async def test_long_windows_are_decoded_less_often() -> None:
-    got: list[Transcript] = []
-    async with trio.open_nursery() as nursery, opened() as stream:
-        nursery.start_soon(read_all, stream, got)
+    async with being_read() as (stream, got):
         await talk(stream, 0, 20 * CLOCK_HZ)
     gaps = np.diff([t.stop for t in got])
     assert gaps[0] == INTERVAL
@@ -125,9 +136,7 @@ async def test_long_windows_are_decoded_less_often() -> None:
 
 
 async def test_a_flush_gives_one_final_for_all_that_was_sent_since_the_last_one() -> None:
-    got: list[Transcript] = []
-    async with trio.open_nursery() as nursery, opened() as stream:
-        nursery.start_soon(read_all, stream, got)
+    async with being_read() as (stream, got):
         await talk(stream, 0, CLOCK_HZ)
         await stream.flush()
         await trio.sleep(1)
@@ -142,6 +151,7 @@ async def test_a_flush_gives_one_final_for_all_that_was_sent_since_the_last_one(
     first_final = got.index(finals[0])
     assert {t.start for t in got[:first_final]} == {0}
     assert {t.start for t in got[first_final + 1 :]} == {CLOCK_HZ}
+    assert got[first_final + 1].stop == CLOCK_HZ + INTERVAL
 
 
 async def test_a_flush_of_nothing_gives_an_empty_final_at_no_cost() -> None:
@@ -197,9 +207,7 @@ async def test_nobody_reading_never_blocks_the_sender_and_is_reported_in_the_end
 async def test_an_endless_speaker_is_settled_in_the_quietest_place() -> None:
     speech = np.full(60 * CLOCK_HZ, 0.5, np.float32)
     speech[23 * CLOCK_HZ : 23 * CLOCK_HZ + CLOCK_HZ // 4] = 0.0
-    got: list[Transcript] = []
-    async with trio.open_nursery() as nursery, opened() as stream:
-        nursery.start_soon(read_all, stream, got)
+    async with being_read() as (stream, got):
         for at in range(0, len(speech), CLOCK_HZ):
             await trio.sleep(1)
             await stream.send_audio(speech[at : at + CLOCK_HZ])
@@ -246,16 +254,21 @@ async def test_a_reader_cancelled_while_it_decodes_loses_no_final() -> None:
 
 
 @pytest.mark.parametrize("audio_s", [0, 1], ids=["waiting", "decoding"])
-async def test_leaving_the_stream_ends_its_reader_at_once(audio_s: int) -> None:
-    compute, got = InlineCompute(cost_s=10.0), list[Transcript]()
+async def test_closing_the_stream_ends_its_reader_at_once(audio_s: int) -> None:
+    compute = InlineCompute(cost_s=10.0)
     began = trio.current_time()
-    async with trio.open_nursery() as nursery, opened(compute=compute) as stream:
-        nursery.start_soon(read_all, stream, got)
+    async with being_read(compute=compute) as (stream, got):
         await stream.send_audio(ramp(0, audio_s * CLOCK_HZ))
         await trio.sleep(0.5)
         assert compute.running == audio_s
     assert trio.current_time() - began == 0.5
     assert got == []
+
+
+async def test_a_stream_that_was_left_gives_and_takes_nothing() -> None:
+    async with opened() as stream:
+        await stream.send_audio(ramp(0, CLOCK_HZ))
+        await stream.flush()
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
     with pytest.raises(ProviderError, match="closed"):
@@ -283,8 +296,7 @@ async def test_an_exception_of_the_user_passes_through_as_it_is() -> None:
 
 
 async def test_two_readers_of_one_stream_are_refused() -> None:
-    async with trio.open_nursery() as nursery, opened() as stream:
-        nursery.start_soon(read_all, stream, [])
+    async with being_read() as (stream, _):
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(trio.BusyResourceError):
             await anext(stream)

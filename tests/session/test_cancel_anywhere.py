@@ -1,52 +1,105 @@
-"""A turn can be cancelled at any step of it, in any of four ways, and every promise holds."""
+"""A conversation can be cut off at any step of any of its turns, in any of five ways, and every promise holds.
+
+An instrument counts the steps that the tasks of turns make in one conversation which has a bit of everything; then
+the conversation is held again and again, and cut off at one of them.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import trio
 
-from turnscope.core import Interrupted
+from tests.session.calls import REPLY, agent, cough, speech
+from turnscope.core import AttemptCancelled, CallerHungUp, Decided, Interrupted, TextReceived
 from turnscope.providers import Rule, ScriptedLLM
-from turnscope.session import Agent, Session
-from turnscope.sim import Call, FakeSTT, FakeTTS, FakeVAD, HangUp, Moment, Play, Step, broken_promises, encode_words, simulate
+from turnscope.session import Session
+from turnscope.sim import Call, HangUp, Moment, Step, broken_promises, simulate
 
-AGENT = Agent(
-    vad=FakeVAD(),
-    stt=FakeSTT(),
-    llm=ScriptedLLM([Rule(when="wait", reply="Fine, three.")], fallback="Your order is two lattes, and it is ready soon.", tokens_per_s=40),
-    tts=FakeTTS(),
+GREETING = "Welcome to the shop."
+
+CHATTY = agent(
+    llm=ScriptedLLM(
+        [Rule(when="wait", reply="Fine, that makes three large ones, and I bring them to your table in ten minutes.")],
+        fallback=REPLY,
+        tokens_per_s=40,
+    )
 )
 
+SCRIPT: list[Step] = [
+    speech("hello there", 0.3, "agent_starts"),  # over protected speech: held, and answered after it
+    speech("two lattes please", 1.0, "previous"),  # goes on when the answer has been begun, but not heard
+    cough(0.7, "agent_starts"),
+    speech("mm-hm", 0.9, "previous"),
+    speech("wait three", 0.5, "previous"),
+    HangUp(Moment(7.2, "previous")),
+]
 
-def _script() -> list[Step]:
-    order, change = encode_words("two lattes please.", words_per_s=5)[0], encode_words("wait three.", words_per_s=5)[0]
-    return [
-        Play(order, Moment(0.2)),
-        Play(change, Moment(1.0, "agent_starts")),
-        HangUp(Moment(0.3, "agent_stops", reply=2)),
-    ]
+
+@dataclass(frozen=True)
+class Way:
+    """One way to cut a conversation off, and how one sees, right afterwards, that it was."""
+
+    act: Callable[[Session], None]
+    landed: Callable[[Session, int | None], bool]
 
 
-class Cancel(trio.abc.Instrument):
-    """Calls `act` at the `step`-th step that a task of a running turn makes."""
+def _holder(session: Session) -> int | None:
+    holder = session._floor._holder
+    return None if holder is None else holder.turn_id
 
-    def __init__(self, step: int, act: Callable[[Session], None]) -> None:
+
+def _holder_was_cut(session: Session, holder: int | None) -> bool:
+    """Whoever held the floor has its outcome already. Where nobody did, there was nothing to interrupt."""
+    turn = session._turns.get(holder or 0)
+    return turn is None or turn.outcome is not None
+
+
+def _left(session: Session) -> int:
+    """How many turns go on. One that has its outcome and is about to be gone does not."""
+    return sum(not turn.scope.cancel_called and turn.outcome is None for turn in session._turns.values())
+
+
+WAYS = {
+    "interrupt": Way(lambda session: session.interrupt("sweep"), _holder_was_cut),
+    "interrupt_speech": Way(lambda session: session.interrupt_speech("sweep"), _holder_was_cut),
+    "typed_words": Way(
+        lambda session: session._watcher.feed(
+            TextReceived(session.now(), session._floor.next_turn_id, "wait, something else")
+        ),
+        lambda session, holder: _left(session) == 1,
+    ),
+    "hang_up": Way(
+        lambda session: session._watcher.feed(CallerHungUp(session.now())), lambda session, holder: _left(session) == 0
+    ),
+    "cancel_the_session": Way(
+        lambda session: session._nursery.cancel_scope.cancel(),
+        lambda session, holder: session._nursery.cancel_scope.cancel_called,
+    ),
+}
+
+
+class CutOff(trio.abc.Instrument):
+    """Counts the steps of the tasks of turns, and cuts the conversation off before the `step`-th one."""
+
+    def __init__(self, step: int = 0, way: Way | None = None) -> None:
         self.session: Session | None = None
         self.steps = 0
         self.landed = False
         self._step = step
-        self._act = act
+        self._way = way
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.session is None or not _in_turn(task):
+        if self.session is None or not _is_of_a_turn(task):
             return
         self.steps += 1
-        if self.steps == self._step:
-            self.landed = True
-            self._act(self.session)
+        if self.steps == self._step and self._way is not None:
+            holder = _holder(self.session)
+            self._way.act(self.session)
+            self.landed = self._way.landed(self.session, holder)
 
 
-def _in_turn(task: trio.lowlevel.Task) -> bool:
+def _is_of_a_turn(task: trio.lowlevel.Task) -> bool:
     while task.parent_nursery is not None:
         if task.name.startswith("turn "):
             return True
@@ -54,45 +107,74 @@ def _in_turn(task: trio.lowlevel.Task) -> bool:
     return False
 
 
-def run(step: int, act: Callable[[Session], None]) -> tuple[Call, Cancel]:
-    cancel = Cancel(step, act)
+def hold(cut_off: CutOff) -> Call:
+    """Hold the conversation. Up to the cut it is the same each time, as the seed is."""
 
     async def drive(session: Session) -> None:
-        cancel.session = session
+        cut_off.session = session
+        await session.say(GREETING, allow_interruptions=False)
         await trio.sleep_forever()
 
-    return simulate(AGENT, _script(), seed=step, frame_s=0.02, max_s=20, drive=drive, instruments=(cancel,)), cancel
+    return simulate(CHATTY, SCRIPT, seed=1, frame_s=0.04, max_s=18, drive=drive, instruments=(cut_off,))
 
 
-def ways() -> dict[str, Callable[[Session], None]]:
-    return {
-        "interrupt": lambda session: session.interrupt("sweep"),
-        "interrupt speech": lambda session: session.interrupt_speech("sweep"),
-        "hang up": lambda session: session._watcher.feed(_hang_up(session)),
-        "cancel the session": lambda session: session._nursery.cancel_scope.cancel(),
-    }
+def count_steps() -> int:
+    uncut = CutOff()
+    hold(uncut)
+    return uncut.steps
 
 
-def _hang_up(session: Session):  # type: ignore[no-untyped-def]
-    from turnscope.core import CallerHungUp
+def sweep(way: str, stride: int) -> list[str]:
+    """What went wrong in which of the conversations."""
+    wrong: list[str] = []
+    for step in range(1, count_steps() + 1, stride):
+        cut_off = CutOff(step, WAYS[way])
+        try:
+            call = hold(cut_off)
+        except BaseException as error:
+            error.add_note(f"after {way} at step {step}")
+            raise
+        wrong += [f"step {step}: {line}" for line in broken_promises(call)]
+        if not cut_off.landed:
+            wrong.append(f"step {step}: {way} had no effect")
+    return wrong
 
-    return CallerHungUp(session.now())
-if __name__ == "__main__":
-    import sys, time
-    _, c = run(0, ways()["interrupt"])
-    print("steps", c.steps)
-    for name, act in ways().items():
-        t=time.time(); bad=0; landed=0
-        for k in range(1, c.steps+1, int(sys.argv[1])):
-            try:
-                call, cc = run(k, act)
-                landed += cc.landed
-                p = broken_promises(call)
-            except BaseException as e:
-                import traceback
-                p=[repr(e)]
-                if bad<2: traceback.print_exc()
-            if p:
-                bad+=1
-                if bad<6: print(name,k,p)
-        print(name, "landed", landed, "bad", bad, time.time()-t)
+
+def test_the_conversation_that_is_cut_off_has_a_bit_of_everything(
+    record_testsuite_property: Callable[[str, object], None],
+) -> None:
+    uncut = CutOff()
+    call = hold(uncut)
+    record_testsuite_property("steps", uncut.steps)
+
+    assert broken_promises(call) == []
+    assert [(turn.origin, turn.text, turn.outcome.kind) for turn in call.turns if turn.outcome] == [
+        ("say", GREETING, "completed"),
+        ("speech", "hello there two lattes please", "interrupted"),
+        ("speech", "wait three", "completed"),
+    ]
+    assert isinstance(call.turns[1].outcome, Interrupted)
+    assert [overlap.evidence for overlap in call.overlaps] == ["no words", "backchannel"]
+    assert [event.verdict for event in call.events if isinstance(event, Decided)] == [
+        "hold",
+        "dismiss",
+        "dismiss",
+        "confirm",
+    ]
+    assert [event.turn_id for event in call.events if isinstance(event, AttemptCancelled)] == [2]
+    assert uncut.steps >= 300
+
+
+def test_a_conversation_can_be_interrupted_at_any_step_of_a_turn() -> None:
+    assert sweep("interrupt", stride=1) == []
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "interrupt"])
+def test_a_conversation_can_be_cut_off_at_many_steps_of_a_turn(way: str) -> None:
+    assert sweep(way, stride=4) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_a_conversation_can_be_cut_off_at_any_step_of_a_turn(way: str) -> None:
+    assert sweep(way, stride=1) == []

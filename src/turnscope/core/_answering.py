@@ -16,7 +16,8 @@ class Answering(FloorState):
     # The end of the caller's turn
 
     def _bound_the_turn(self, hearing: Hearing) -> None:
-        self._deadlines.set("longest turn", hearing.onset + to_samples(self.settings.endpointing.max_turn_s))
+        longest = to_samples(self.settings.endpointing.max_turn_s)
+        self._deadlines.set("longest turn", max(hearing.onset + longest, self._now))
 
     def _await_end_of_turn(self, hearing: Hearing) -> None:
         """Set the time at which the silence after `hearing` will have been long enough."""
@@ -25,12 +26,24 @@ class Answering(FloorState):
             delay = rules.delay(hearing.text, settled=hearing.settled, longest_pause=hearing.longest_pause)
             self._deadlines.set("endpoint", max(hearing.speech_end + delay, self._now))
 
-    def _endpoint(self, *, forced: bool = False) -> None:
+    def _longest_turn_reached(self) -> None:
+        """The caller's turn is over although they speak on. A pause needs nothing done: it ends in time or is gone on from."""
+        hearing = self._heard
+        if hearing is None or hearing.challenges is not None or hearing.speech_end is not None:
+            return
+        if hearing.text:
+            hearing.speech_stopped(self._now)
+            self._order(do.FlushUtterance(hearing.turn_id))
+            self._answer(hearing)
+        else:
+            self._deadlines.set("longest turn", self._now + to_samples(self.settings.endpointing.max_turn_s))
+
+    def _endpoint(self) -> None:
         """The caller's turn is over, unless its words are still to come."""
         hearing = self._heard
-        if hearing is None or hearing.challenges is not None:
+        if hearing is None or hearing.challenges is not None or hearing.speech_end is None:
             return
-        if not forced and not hearing.settled and hearing.speech_end is not None:
+        if not hearing.settled:
             patience = hearing.speech_end + to_samples(self.settings.endpointing.transcript_timeout_s)
             if self._now < patience:
                 self._deadlines.set("endpoint", patience)
@@ -40,7 +53,7 @@ class Answering(FloorState):
                 return
         if hearing.text:
             self._answer(hearing)
-        elif hearing.speech_end is not None:
+        else:
             self._dismiss(hearing, "no words")
 
     def _fail_listening(self, hearing: Hearing, provider: str, message: str) -> None:
@@ -64,7 +77,7 @@ class Answering(FloorState):
             self._emit_dismissed(hearing, evidence)
         if holder is None:
             self._idle()
-        elif "barge_in" in self._speaking:
+        elif "barge_in" in self._speaking and not provider:  # a listener that fails would fail again, at once
             self._keep_listening(holder)
 
     def _keep_listening(self, holder: Holder) -> None:
@@ -86,6 +99,7 @@ class Answering(FloorState):
     def _open(self, onset: int, listen_from: int, confidence: float, challenges: int | None) -> Hearing:
         turn_id = self._next_turn_id
         self._claim_id(turn_id)
+        onset = max(onset, self._bound_until)
         self._heard = Hearing(turn_id, onset, challenges, confidence)
         self._order(do.OpenTurn(turn_id, max(listen_from, self._bound_until)))
         self._emit(ev.TurnOpened(self._now, turn_id, onset, challenges))

@@ -17,6 +17,9 @@ __all__ = ["Floor"]
 MAX_ZOMBIES = 1
 """How many turns at once may have tasks that do not end, before the session gives up."""
 
+QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech)
+"""Orders that make the agent quiet, or quieter."""
+
 
 class Floor(Interrupting):
     """Decides who speaks.
@@ -28,14 +31,20 @@ class Floor(Interrupting):
     def receive(self, item: inp.FloorInput) -> list[do.Order]:
         """Take one input, and say what is to be done about it, in order."""
         self._now = max(self._now, item.sample)
+        orders: list[do.Order] = []
         while (due := self._deadlines.pop_due(self._now)) is not None:
             self._expire(due)
+            orders += self._silence_first()
         if self.state is State.ENDED:
             self._take_when_ended(item)
         else:
             self._take(item)
+        return orders + self._silence_first()
+
+    def _silence_first(self) -> list[do.Order]:
+        """The orders of one step. Those that quieten the agent come first, so that no observer of events delays them."""
         orders, self._orders = self._orders, []
-        return orders
+        return sorted(orders, key=lambda order: not isinstance(order, QUIETENING))
 
     def _take(self, item: inp.FloorInput) -> None:
         match item:
@@ -87,7 +96,7 @@ class Floor(Interrupting):
             case "window" | "review":
                 self._review()
             case "longest turn":
-                self._endpoint(forced=True)
+                self._longest_turn_reached()
             case "answer":
                 self._answer_overdue()
             case "away":
@@ -105,7 +114,7 @@ class Floor(Interrupting):
         elif self._holder is None:
             if item.profile == "turn":
                 self._listen_to_caller(item)
-        elif self._holder.hearing is not None:
+        elif self._holder.hearing is not None and not self._holder.hearing.broken:
             self._take_back(self._holder, self._holder.hearing, item)
         elif item.profile == "barge_in":
             self._challenge(self._holder, item)
@@ -115,6 +124,8 @@ class Floor(Interrupting):
             hearing.speech_resumed(item.onset)
             self._order(do.ListenOn(hearing.turn_id, item.listen_from))
             self._deadlines.clear("endpoint")
+            if hearing.challenges is None:
+                self._bound_the_turn(hearing)
         self._review()
 
     def _take_back(self, holder: Holder, hearing: Hearing, item: inp.SpeechStarted) -> None:
@@ -128,6 +139,7 @@ class Floor(Interrupting):
         hearing.speech_resumed(item.onset)
         self._order(do.ListenOn(hearing.turn_id, item.listen_from))
         self._go(Trigger.USER_RESUMED, holder.turn_id)
+        self._bound_the_turn(hearing)
 
     def _speech_stopped(self, item: inp.SpeechStopped) -> None:
         self._emit(ev.SpeechEnds(self._now, item.end, item.profile, item.source))
@@ -150,6 +162,9 @@ class Floor(Interrupting):
     def _listen_failed(self, item: inp.ListenFailed) -> None:
         if self._heard is not None and self._heard.turn_id == item.turn_id:
             self._fail_listening(self._heard, item.provider, item.message)
+        elif self._holder is not None and self._holder.hearing is not None and self._holder.turn_id == item.turn_id:
+            self._holder.hearing.broken = True  # what was heard is answered; what comes next needs another listener
+            self._bind(self._holder.hearing)
 
     # The agent's speech
 
@@ -213,12 +228,7 @@ class Floor(Interrupting):
             self._order(do.InterruptTurn(self._holder.turn_id, cause))
             self._release(self._holder)
         if self._heard is not None:
-            self._order(
-                do.InterruptTurn(self._heard.turn_id, cause)
-                if self._heard.admitted
-                else do.DismissTurn(self._heard.turn_id)
-            )
-            self._heard = None
+            self._drop(self._heard, reason)
         for say in self._says:
             self._order(do.InterruptTurn(say.turn_id, cause))
         self._says.clear()

@@ -25,6 +25,7 @@ class Hearing:
         longest_pause: The longest pause after which the caller went on, in samples.
         attempts: How many answers to it were begun.
         settled: The transcript accounts for everything up to `speech_end`.
+        broken: Nobody listens any more, because the listener failed.
     """
 
     turn_id: int
@@ -36,6 +37,7 @@ class Hearing:
     longest_pause: int = 0
     attempts: int = 0
     settled: bool = False
+    broken: bool = False
     _finals: list[str] = field(default_factory=list)
     _interim: str = ""
     _recent: list[str] = field(default_factory=list)

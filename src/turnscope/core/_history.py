@@ -38,6 +38,12 @@ class History:
         while self._count > self._max_messages and len(self._turns) > 1:
             self._count -= len(self._turns.popleft())
 
+    def amend(self, old: Message, new: Message) -> None:
+        """Put `new` in place of `old`, the same object that was appended, if it is still kept."""
+        for index, turn in enumerate(self._turns):
+            if any(message is old for message in turn):
+                self._turns[index] = tuple(new if message is old else message for message in turn)
+
     def replace(self, messages: Iterable[Message]) -> None:
         """Put other messages in place of all; a turn begins with each message of the caller."""
         self.clear()

@@ -23,9 +23,10 @@ class Interrupting(Answering):
         if holder.protected:
             self._emit(ev.Decided(self._now, holder.turn_id, hearing.turn_id, "hold", "protected", "", 0.0))
             return
-        self._step_back(holder, hearing)
         self._deadlines.set("window", self._now + to_samples(self.settings.interruption.decision_window_s))
         self._review()
+        if self._heard is hearing and self._holder is holder:  # nothing is decided yet
+            self._step_back(holder, hearing)
 
     def _step_back(self, holder: Holder, hearing: Hearing) -> None:
         reaction = self.settings.interruption.reaction
@@ -56,7 +57,8 @@ class Interrupting(Answering):
         if verdict is Verdict.WAIT and evidence.window_elapsed:
             verdict = Verdict.DISMISS
         if verdict is Verdict.WAIT:
-            self._deadlines.set("review", ruling.review_at)
+            again = ruling.review_at
+            self._deadlines.set("review", again if again is not None and again > self._now else None)
             return
         self._deadlines.clear("window", "review")
         decided = ev.Decided(
@@ -102,14 +104,14 @@ class Interrupting(Answering):
         if self.state is State.AWAY:
             self._go(Trigger.RETURN)
         self._deadlines.clear("away")
-        self._bound_the_turn(self._open(max(item.onset, self._bound_until), item.listen_from, item.confidence, challenges=None))
+        self._bound_the_turn(self._open(item.onset, item.listen_from, item.confidence, challenges=None))
 
     # By the application
 
     def _text_received(self, item: inp.TextReceived) -> None:
         self._claim_id(item.turn_id)
         if self._heard is not None:
-            self._replace(self._heard)
+            self._drop(self._heard, "new_input")
         holder = self._holder
         if holder is not None:
             self._order(do.InterruptTurn(holder.turn_id, ev.Cause("new_input", self._now)))
@@ -122,32 +124,38 @@ class Interrupting(Answering):
         self._order(do.OpenTurn(item.turn_id, None))
         self._hold(Holder(item.turn_id, "text", item.text))
 
-    def _replace(self, hearing: Hearing) -> None:
-        """Typed words replace spoken ones: an admitted turn is interrupted, any other was no turn."""
+    def _drop(self, hearing: Hearing, reason: str) -> None:
+        """Nobody will answer what is being heard: an admitted turn is interrupted, any other was no turn."""
         self._forget(hearing)
         if hearing.admitted:
-            self._order(do.InterruptTurn(hearing.turn_id, ev.Cause("new_input", self._now)))
+            self._order(do.InterruptTurn(hearing.turn_id, ev.Cause(reason, self._now)))
         else:
             self._order(do.DismissTurn(hearing.turn_id))
-            self._emit_dismissed(hearing, "new input")
+            self._emit_dismissed(hearing, reason)
 
     def _interrupt_all(self, reason: str, *, speech_only: bool) -> None:
+        holder = self._holder
+        if holder is not None:
+            self._silence(holder, reason, speech_only=speech_only)
+        elif not speech_only:
+            self._end_muted(reason)
         for say in [say for say in self._says if say.allow_interruptions]:
             self._says.remove(say)
             self._order(do.InterruptTurn(say.turn_id, ev.Cause(reason, self._now)))
-        if self._holder is not None:
-            self._interrupt_holder(self._holder, reason, speech_only=speech_only)
+        if holder is not None:
+            self._go_on_after(holder)
 
-    def _interrupt_holder(self, holder: Holder, reason: str, *, speech_only: bool = False) -> None:
+    def _silence(self, holder: Holder, reason: str, *, speech_only: bool = False) -> None:
         cause = ev.Cause(reason, self._now)
-        if speech_only:
-            self._end_muted(reason)
+        if speech_only and not holder.due:  # before its answer is begun, it has no text that could go on
             self._muted = holder.turn_id
             self._order(do.InterruptSpeech(holder.turn_id, cause))
             self._let_go(holder)
         else:
             self._order(do.InterruptTurn(holder.turn_id, cause))
             self._release(holder)
+
+    def _go_on_after(self, holder: Holder) -> None:
         self._go(Trigger.BARGE_IN, holder.turn_id)
         if self._heard is not None:
             self._admit(self._heard)
@@ -159,4 +167,6 @@ class Interrupting(Answering):
                 self._says.remove(say)
                 self._order(do.InterruptTurn(say.turn_id, ev.Cause(item.reason, self._now)))
         if self._holder is not None and self._holder.turn_id == item.turn_id:
-            self._interrupt_holder(self._holder, item.reason)
+            holder = self._holder
+            self._silence(holder, item.reason)
+            self._go_on_after(holder)

@@ -133,7 +133,7 @@ class WordsPolicy:
         if words and (evidence.settled or repeated):
             return Ruling(Verdict.CONFIRM, f"words: {' '.join(words)}")
         nodding = bool(evidence.text.strip()) and not words
-        if not nodding and evidence.speech_s >= self.min_speech_s:
+        if not nodding and to_samples(evidence.speech_s) >= to_samples(self.min_speech_s):
             return Ruling(Verdict.CONFIRM, f"{self.min_speech_s:g} s of speech")
         if evidence.speech_end is not None and evidence.settled:
             return Ruling(Verdict.DISMISS, "backchannel" if nodding else "no words")

@@ -25,19 +25,12 @@ from turnscope.core import (
     fold,
     to_samples,
 )
+from turnscope.observe._spans import Span, moment
 
 AUDIBLE = 0.003
 """Peak of 10 ms of the agent below which no word is placed in them: −50 dB."""
 
 _FRAME = CLOCK_HZ // 100
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Samples from `start` up to, not including, `stop`."""
-
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,39 +183,16 @@ def stop_marks(turn: TurnRecord) -> tuple[Mark, ...]:
     cause, silence = turn.outcome.cause, turn.outcome.silence
     if cause.onset is None:
         origin = cause.decision
-        marks = [Mark(origin, "decision", f"{cause.reason.replace('_', ' ')} {origin / CLOCK_HZ:.2f} s")]
+        marks = [Mark(origin, "decision", f"{cause.reason.replace('_', ' ')} {moment(origin)}")]
     else:
         origin = cause.onset
-        marks = [Mark(origin, "onset", f"onset {origin / CLOCK_HZ:.2f} s")]
+        marks = [Mark(origin, "onset", f"onset {moment(origin)}")]
         if turn.yielded is not None:
             marks.append(Mark(turn.yielded, "yield", f"yield {_distance(origin, turn.yielded)}"))
         marks.append(Mark(cause.decision, "decision", f"decision {_distance(origin, cause.decision)}"))
     if silence is not None:
         marks.append(Mark(silence, "silence", f"silence {_distance(origin, silence)}"))
     return tuple(sorted(marks, key=lambda mark: mark.sample))
-
-
-def place_words(text: str, voiced: Sequence[Span]) -> list[tuple[str, int, int]]:
-    """Each word of `text` with an estimate of its first sample, and of the one in its middle.
-
-    A place is taken to be as far into the voice as it is into the text.
-    """
-    words = text.split()
-    lengths = np.array([len(word) + 1 for word in words])
-    starts = np.cumsum(lengths) - lengths
-    spoken = np.cumsum([0, *(span.stop - span.start for span in voiced)])
-
-    def sample_at(letter: float) -> int:
-        wanted = int(letter * spoken[-1] / max(lengths.sum(), 1))
-        index = min(int(np.searchsorted(spoken, wanted, side="right")) - 1, len(voiced) - 1)
-        return voiced[index].start + wanted - int(spoken[index])
-
-    if not voiced:
-        return []
-    return [
-        (word, sample_at(float(start)), sample_at(start + length / 2))
-        for word, start, length in zip(words, starts, lengths, strict=True)
-    ]
 
 
 def choose_strips(whole: Picture, limit: int, longest_s: float = 12.0) -> tuple[list[Span], int]:
@@ -244,16 +214,17 @@ def choose_strips(whole: Picture, limit: int, longest_s: float = 12.0) -> tuple[
     return [Span(index * each, (index + 1) * each) for index in sorted(chosen)], count - len(chosen)
 
 
-def envelope(samples: Samples, span: Span, columns: int) -> tuple[Samples, Samples]:
-    """The lowest and the highest sample of each of `columns` equal parts of `span`; 0 where there is no audio."""
-    low, high = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
-    edges = span.start + (span.stop - span.start) * np.arange(columns) // columns
-    inside = edges[edges < len(samples)]
-    if len(inside):
-        piece = samples[: min(span.stop, len(samples))]
-        low[: len(inside)] = np.minimum.reduceat(piece, inside)
-        high[: len(inside)] = np.maximum.reduceat(piece, inside)
-    return low, high
+def counted_summary(whole: Picture, separator: str) -> str:
+    """How long the call was and what there was in it, in a few words."""
+    stopped = sum(isinstance(turn.outcome, Interrupted) for turn in whole.turns)
+    turns, overlaps = len(whole.turns), len(whole.overlaps)
+    parts = (
+        moment(whole.length),
+        f"{turns} turn{'s' * (turns != 1)}",
+        f"{stopped} interrupted",
+        f"{overlaps} overlap{'s' * (overlaps != 1)}",
+    )
+    return separator.join(parts)
 
 
 def spoken_parts(turn: TurnRecord) -> tuple[str, str]:
@@ -300,16 +271,14 @@ def _caller_phrases(
         note = "" if ruling is None else "no turn" if ruling.challenges is None else "overlap"
         text = texts.get(event.turn_id, "")
         phrases.append(Phrase(event.onset, stop, "caller", event.turn_id, text, "", voiced, note))
-    for event in events:
-        if isinstance(event, TurnStarted) and event.origin == "text":
-            text = texts.get(event.turn_id, "")
-            phrases.append(Phrase(event.sample, event.sample, "caller", event.turn_id, text, "", (), "typed"))
+    for item in events:
+        if isinstance(item, TurnStarted) and item.origin == "text":
+            text = texts.get(item.turn_id, "")
+            phrases.append(Phrase(item.sample, item.sample, "caller", item.turn_id, text, "", (), "typed"))
     return phrases
 
 
-def _agent_phrases(
-    events: Sequence[Event], turns: Sequence[TurnRecord], agent: Samples, length: int
-) -> list[Phrase]:
+def _agent_phrases(events: Sequence[Event], turns: Sequence[TurnRecord], agent: Samples, length: int) -> list[Phrase]:
     played = {event.turn_id: event.sample for event in events if isinstance(event, SpeechPlayed)}
     phrases = []
     for turn in turns:

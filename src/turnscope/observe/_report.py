@@ -82,7 +82,12 @@ def make_report(
         "overlaps": [_overlap(overlap) for overlap in find_overlaps(events)],
         "labels": [_label(index, label, matched) for index, label in enumerate(labels)],
         "failures": [
-            {"at_s": _seconds(event.sample), "turn": event.turn_id, "provider": event.provider, "message": event.message}
+            {
+                "at_s": _seconds(event.sample),
+                "turn": event.turn_id,
+                "provider": event.provider,
+                "message": event.message,
+            }
             for event in events
             if isinstance(event, ProviderFailed)
         ],

@@ -60,7 +60,9 @@ def number(value: float) -> str:
 def printable(text: str) -> str:
     """`text` without what XML does not allow: control characters and halves of surrogate pairs."""
     kept = (" " if char in "\t\n\r" else char for char in text)
-    return "".join(char for char in kept if char >= " " and not ("\ud800" <= char <= "\udfff" or char in "\ufffe\uffff"))
+    return "".join(
+        char for char in kept if char >= " " and not ("\ud800" <= char <= "\udfff" or char in "\ufffe\uffff")
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -7,14 +7,8 @@ import numpy as np
 
 from turnscope.core import CLOCK_HZ, Event, Interrupted, Samples, to_samples
 from turnscope.observe._flags import Flag, place_flags
-from turnscope.observe._picture import (
-    Mark,
-    Picture,
-    Span,
-    choose_strips,
-    envelope,
-    picture,
-)
+from turnscope.observe._picture import Mark, Picture, choose_strips, counted_summary, picture
+from turnscope.observe._spans import Span, envelope, tick_label, tick_step_s
 from turnscope.observe._svg import Svg, text_width
 from turnscope.observe._wordlines import Piece, lay_out_words
 
@@ -31,6 +25,8 @@ BAND, AXIS, GAP = 15.0, 20.0, 22.0
 COLUMN_PX = 2.0
 MAX_FLAG_ROWS = 12
 MAX_NOTES = 12
+MIN_PX = 0.5
+"""What is narrower cannot be seen, and is not drawn or drawn together with its neighbour."""
 
 INK, QUIET, FAINT, PAPER, FRAME = "#1f2328", "#59636e", "#d1d9e0", "#ffffff", "#d1d9e0"
 CALLER, AGENT, DETECTED = "#4a98e8", "#46ab62", "#e3f1ff"
@@ -97,12 +93,7 @@ class _Drawing:
 
     def _header(self, title: str) -> None:
         self._svg.text(24, 36, _shortened(title, 20, RIGHT - 24), INK, font_size=20, font_weight=600)
-        turns = self._whole.turns
-        stopped = sum(isinstance(turn.outcome, Interrupted) for turn in turns)
-        counts = (
-            f"{_clock(self._whole.length)} · {_counted(len(turns), 'turn')} · {stopped} interrupted · "
-            f"{_counted(len(self._whole.overlaps), 'overlap')}"
-        )
+        counts = counted_summary(self._whole, " · ")
         self._svg.text(24, 57, counts, QUIET, font_size=13)
         x = 24.0
         shown = {span.state for span in self._whole.states}
@@ -124,7 +115,7 @@ class _Drawing:
         for turn in self._whole.turns:
             if isinstance(turn.outcome, Interrupted):
                 latency, cause = turn.latency, turn.outcome.cause
-                times = [
+                known = [
                     f"{name} {value * 1000:.0f} ms"
                     for name, value in (
                         ("onset → yield", latency.onset_to_yield_s),
@@ -136,7 +127,7 @@ class _Drawing:
                     if value is not None
                 ]
                 why = cause.reason.replace("_", " ") + (f" ({cause.evidence})" if cause.evidence else "")
-                notes.append((f"Turn {turn.turn_id}: {why}", " · ".join(times).replace("-", "−")))
+                notes.append((f"Turn {turn.turn_id}: {why}", " · ".join(known).replace("-", "−")))
         if left_out:
             each = (strips[0].stop - strips[0].start) / CLOCK_HZ
             self._note(f"{left_out} more stretches of {each:g} s are shown in the overview only.", "")
@@ -164,7 +155,10 @@ class _Drawing:
             (LEFT, RIGHT),
             MAX_FLAG_ROWS,
         )
-        words = {who: lay_out_words(self._whole.phrases, who, strip, axis.x, WORD_PX, (LEFT, RIGHT + 12)) for who in self._tracks}
+        words = {
+            who: lay_out_words(self._whole.phrases, who, strip, axis.x, WORD_PX, (LEFT, RIGHT + 12))
+            for who in self._tracks
+        }
         lines = {who: 1 + max((piece.line for piece in pieces), default=0) for who, pieces in words.items()}
         top = self._y
         caller = top + ROW_PX * (1 + max((flag.row for flag in flags), default=-1)) + 2
@@ -214,9 +208,8 @@ class _Drawing:
         middle = y + height / 2
         self._svg.text(24, middle + 4, who, NAMES[who], font_size=13, font_weight=600)
         if who == "caller":
-            for span in self._whole.caller_speech:
-                if (edges := axis.inside(span.start, span.stop)) is not None:
-                    self._svg.rect(edges[0], y, edges[1] - edges[0], height, DETECTED, rx=2.0)
+            for x, stop in _joined(axis, self._whole.caller_speech):
+                self._svg.rect(x, y, stop - x, height, DETECTED, rx=2.0)
         end = axis.inside(axis.span.start, self._whole.length)
         self._svg.line(LEFT, middle, end[1] if end else LEFT, middle, FAINT)
         columns = round((RIGHT - LEFT) / COLUMN_PX)
@@ -226,12 +219,11 @@ class _Drawing:
     def _band(self, axis: _Axis, y: float, height: float, *, named: bool = True) -> None:
         if named:
             self._svg.text(24, y + 11, "state", QUIET, font_size=LABEL_PX)
-        spans = self._whole.states
-        if not named:
-            spans = spans[: 4 * round(RIGHT - LEFT)]
-        for span in spans:
+        for span in self._whole.states:
             if (edges := axis.inside(span.start, span.stop)) is not None:
                 x, width = edges[0], edges[1] - edges[0]
+                if width < MIN_PX:
+                    continue
                 self._svg.rect(x, y, width, height, STATES[span.state])
                 if named and width > text_width(span.state, 10) + 8:
                     self._svg.text(x + 5, y + 11, span.state, QUIET, font_size=10)
@@ -272,14 +264,24 @@ class _Drawing:
 
     def _time_axis(self, axis: _Axis, y: float) -> None:
         seconds = (axis.span.stop - axis.span.start) / CLOCK_HZ
-        steps = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
-        step = next((step for step in steps if (RIGHT - LEFT) * step / seconds >= 56), 7200)
+        tick = to_samples(tick_step_s(seconds, RIGHT - LEFT, 56))
         self._svg.line(LEFT, y, RIGHT, y, FAINT)
-        tick = to_samples(step)
         for sample in range(-(-axis.span.start // tick) * tick, axis.span.stop + 1, tick):
             x = axis.x(sample)
             self._svg.line(x, y, x, y + 4, QUIET)
-            self._svg.text(x, y + 15, _clock(sample), QUIET, font_size=10, text_anchor="middle")
+            self._svg.text(x, y + 15, tick_label(sample), QUIET, font_size=10, text_anchor="middle")
+
+
+def _joined(axis: _Axis, spans: Iterable[Span]) -> list[tuple[float, float]]:
+    """Where spans are drawn; those nearer than can be seen as one, so that there are not too many."""
+    drawn: list[tuple[float, float]] = []
+    for span in spans:
+        edges = axis.inside(span.start, span.stop)
+        if edges is not None and drawn and edges[0] - drawn[-1][1] < MIN_PX:
+            drawn[-1] = (drawn[-1][0], edges[1])
+        elif edges is not None:
+            drawn.append(edges)
+    return drawn
 
 
 def _peak(track: Samples) -> float:
@@ -299,19 +301,6 @@ def _outlines(low: Samples, high: Samples, middle: float, scale: float) -> list[
         upper, lower = list(zip(xs, tops, strict=True)), list(zip(xs, bottoms, strict=True))
         outlines.append(upper + lower[::-1])
     return outlines
-
-
-def _clock(sample: int) -> str:
-    """A time as people write it: 5.8 s, 1:05, 1:00:00."""
-    if sample < 60 * CLOCK_HZ:
-        return f"{sample / CLOCK_HZ:.2f}".rstrip("0").rstrip(".") + " s"
-    minutes, seconds = divmod(sample // CLOCK_HZ, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _shortened(text: str, size: float, room: float) -> str:

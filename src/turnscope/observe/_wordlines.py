@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from turnscope.observe._picture import Phrase, Span, place_words
+from turnscope.observe._picture import Phrase
+from turnscope.observe._spans import Span, place_words
 from turnscope.observe._svg import text_width
 
 MAX_LINES = 5
@@ -106,7 +107,7 @@ class _Layout:
             line += 1
 
     def _room(self, line: int, x: float, limit: float) -> tuple[float, float]:
-        """Where words that were not heard may stand: the first line ends before the next phrase, the others need not."""
+        """Where words that were not heard may stand: only the first line has to end before the next phrase."""
         start = max(x, self._until(line))
         stop = limit if line == 0 else self._right
         if line > 0 and stop - start < 240:

@@ -25,7 +25,7 @@ _NEXT_CLAUSE_WORDS = 12
 _MOST_WORDS = 24
 """No clause has more spoken words than this, unless a single word has; some 10 s of speech bound the work for one."""
 
-_PAUSES_S = {".": 0.30, "!": 0.30, "?": 0.30, ";": 0.20, ":": 0.20, ",": 0.12, "": 0.06}
+_PAUSES_S = {".": 0.25, "!": 0.25, "?": 0.25, ";": 0.20, ":": 0.20, ",": 0.12, "": 0.06}
 """Silence after a clause, by the mark at its end. A voice begins with some 0.05 s of its own, which comes on top."""
 
 
@@ -137,7 +137,7 @@ def _padded(
     """Ids and their owners, with pads between and the signs for beginning and end around them."""
     pad = ids["_"][0]
     sequence = [(ids["^"][0], -1), (pad, symbols[0][1] if symbols else -1)]
-    for (symbol, owner), (following, next_owner) in zip(symbols, [*symbols[1:], ("", -1)], strict=True):
+    for (symbol, owner), (following, next_owner) in zip(symbols, [*symbols, ("", -1)][1:], strict=True):
         between = following == " " and next_owner < 0
         sequence += [(ids[symbol][0], owner), (pad, next_owner if symbol == " " else -1 if between else owner)]
     sequence.append((ids["$"][0], -1))

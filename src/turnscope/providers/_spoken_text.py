@@ -55,8 +55,9 @@ _LONGEST_WORD = 32
 
 _PIECE = re.compile(r"[^\W_]{1,16}[\W_]*")
 
-_LETTERS_WITHOUT_BASE = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"}
+_LETTERS_WITHOUT_BASE = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"}
+_SPELLINGS = str.maketrans(
+    _LETTERS_WITHOUT_BASE | {k.upper(): v.title() for k, v in _LETTERS_WITHOUT_BASE.items() if k != "ß"}
 )
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "−": "-", "–": "-", "‐": "-", "‑": "-", "⁄": "/"})
@@ -135,15 +136,18 @@ def _trimmed(text: str, start: int, stop: int, line_break: str, joint: str) -> I
     while last > first and not _ends_word(text, first, last):
         last -= 1
     opening, closing = text[start:first], text[last:stop]
+    symbol = text[start:stop].strip("\"'()[]{}*_,.;:!?") if first == last else ""
+    if first == last:
+        opening, _, closing = text[start:stop].partition(symbol) if symbol else ("", "", text[start:stop])
     before = line_break or ("," if any(c in "([{" for c in opening) else "")
     after = next((mark for mark in _CLOSING_MARKS if mark in closing), "")
     after = after or joint or ("," if any(c in ")]}" for c in closing) else "")
     if first == last:
-        symbol = text[start:stop].strip("\"'()[]{}*_,.;:!?")
-        plain = symbol if len(symbol) == 1 else ""
-        at = text.find(symbol, start) if plain else start
-        lone_dash = "," if plain in ("-", "–") else ""
-        yield _Piece(at, at + len(plain), "" if lone_dash else plain, before, after or lone_dash)
+        at = start + len(opening)
+        if len(symbol) != 1 or symbol in "-–":
+            yield _Piece(at, at, "", before, after or ("," if symbol in ("-", "–") else ""))
+        else:
+            yield _Piece(at, at + 1, symbol, before, after)
     elif last - first > _LONGEST_WORD:
         for piece in _PIECE.finditer(text, first, last):
             body = piece[0].rstrip("/\\-_.,:;=&?#+~%@")
@@ -192,8 +196,7 @@ def _ends_word(text: str, first: int, stop: int) -> bool:
 
 def _plain(word: str) -> str:
     """The word in ASCII: accents off, straight quotes, wide and raised digits as plain ones."""
-    folded = unicodedata.normalize("NFKC", word).translate(_QUOTES)
-    folded = "".join(_LETTERS_WITHOUT_BASE.get(ord(c), None) or c for c in folded)
+    folded = unicodedata.normalize("NFKC", word).translate(_QUOTES).translate(_SPELLINGS)
     return "".join(_ascii_digit(c) for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
 
 

@@ -2,12 +2,11 @@
 
 Synchronous, and made to run in a worker thread: knows nothing of streams, turns or Trio.
 
-Whisper was trained on 30 s windows. Shorter ones cost far less (40 ms instead of 230 ms for a word)
+Whisper was trained on 30 s windows. Shorter ones cost far less (50 ms instead of 260 ms for a word)
 but below about 12 s it tends to say the same thing again and again; and where nobody speaks it
 makes something up. Both show, and are dealt with here.
 """
 
-import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,8 +40,9 @@ only; of 124, two loop at 10 s, one at 12 s, none at 16 s."""
 
 SILENCE_DBFS = -60.0
 TARGET_DBFS = -15.0
-"""Level of the loudest tenth of a second, below which a window is silent, and which all others are
-brought to: Whisper is deafer to quiet speech (20 dB down, it had 49 of 311 words wrong instead of 33; so, 31)."""
+"""Levels of the loudest tenth of a second: a window below the first is silent, any other is brought to
+the second. Whisper hears quiet speech badly: 20 dB down, 49 of 311 words were wrong, 33 as recorded,
+and 31 with this at either level."""
 
 _LEVEL_SAMPLES = CLOCK_HZ // 10
 
@@ -100,8 +100,8 @@ def load_whisper(model_path: Path | None, language: str) -> "WhisperDecoder":
         ConfigError: A package or a file is missing, or the model cannot be used here.
     """
     try:
-        ctranslate2 = importlib.import_module("ctranslate2")
-        tokenizers = importlib.import_module("tokenizers")
+        import ctranslate2
+        import tokenizers
     except ImportError as error:
         raise ConfigError(f"Whisper needs packages that are not installed ({error}): {INSTALL_HINT}") from error
     folder = find_whisper_model(model_path)

@@ -91,7 +91,8 @@ class Attempt:
             now = self._context.now()
             self._context.publish(ClauseReady(now, self.order.turn_id, self.order.attempt, clause.text))
             self.spoken.begin_clause(clause.text, clause.start)
-            await self._synthesize(clause.text)
+            if clause.speakable:
+                await self._synthesize(clause.text)
             self.spoken.end_clause()
         self.voice.end()
         await self.voice.played.wait()

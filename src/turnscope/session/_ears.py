@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import trio
 
+from turnscope._errors import ProviderError
 from turnscope.core import (
     CLOCK_HZ,
     EdgeProfile,
@@ -66,10 +67,13 @@ class Ears:
         """A place to read the caller's audio from."""
         return self._ring.cursor(start)
 
-    async def wait_past(self, position: int) -> None:
-        """Wait until there is audio at `position`."""
-        while self._ring.end <= position:
-            await self._arrived.park()
+    async def wait(self) -> None:
+        """Wait until more audio has come in, or somebody is to look up (`nudge`)."""
+        await self._arrived.park()
+
+    def nudge(self) -> None:
+        """Wake those who wait for audio: something else has changed."""
+        self._arrived.unpark_all()
 
     async def run(self) -> None:
         """Hear until the caller hangs up."""
@@ -83,7 +87,10 @@ class Ears:
     def _watch(self) -> None:
         while self._vad_cursor.available_samples >= self._window:
             start = self._vad_cursor.position
-            probability = self._vad.process(self._vad_cursor.read(self._window))
+            try:
+                probability = self._vad.process(self._vad_cursor.read(self._window))
+            except Exception as error:
+                raise ProviderError(self._vad_name, f"{type(error).__name__}: {error}") from error
             for profile, edges in self._edges:
                 edge = edges.receive(probability, start, start + self._window)
                 if edge is not None:

@@ -44,7 +44,7 @@ class Listening:
     def flush(self) -> None:
         """Settle what has come in by now, and hear nothing more until `listen_on`."""
         self._stop_at = self._context.ears.heard_until
-        self._changed.set()
+        self._context.ears.nudge()
 
     def listen_on(self, listen_from: int) -> None:
         """Hear again from `listen_from`, or from where it had stopped if that is later."""
@@ -73,6 +73,7 @@ class Listening:
         resampler = Resampler(CLOCK_HZ, input_hz)
         while True:
             await self._send_until_stop(stream, resampler)
+            await stream.send_audio(resampler.flush())
             await stream.flush()
             while self._resume_from is None:
                 self._changed = trio.Event()
@@ -86,20 +87,26 @@ class Listening:
         ears = self._context.ears
         while self._stop_at is None or self._cursor.position < self._stop_at:
             if self._cursor.position >= ears.heard_until:
-                await ears.wait_past(self._cursor.position)
-                continue
-            limit = (
-                CHUNK_SAMPLES if self._stop_at is None else min(CHUNK_SAMPLES, self._stop_at - self._cursor.position)
-            )
-            lost_before = self._cursor.lost_samples
-            samples = self._cursor.read(limit)
-            lost = self._cursor.lost_samples - lost_before
-            if lost:
-                stop = self._cursor.position - len(samples)
-                self._context.publish(AudioLost(self._context.now(), self._turn_id, stop - lost, stop))
-                self._stretches.append((self._sent, stop))
-            self._sent += len(samples)
-            await stream.send_audio(resampler.process(samples))
+                await ears.wait()
+            elif self._skip_lost():
+                await stream.send_audio(resampler.flush())
+            else:
+                position, stop_at = self._cursor.position, self._stop_at
+                limit = CHUNK_SAMPLES if stop_at is None else min(CHUNK_SAMPLES, stop_at - position)
+                samples = self._cursor.read(limit)
+                self._sent += len(samples)
+                await stream.send_audio(resampler.process(samples))
+
+    def _skip_lost(self) -> bool:
+        """Move on to what the ring still holds; say what was lost, if anything was."""
+        lost_before = self._cursor.lost_samples
+        self._cursor.read(0)
+        lost = self._cursor.lost_samples - lost_before
+        if lost:
+            at = self._cursor.position
+            self._context.publish(AudioLost(self._context.now(), self._turn_id, at - lost, at))
+            self._stretches.append((self._sent, at))
+        return lost > 0
 
     async def _take_transcripts(self, stream: STTStream) -> None:
         input_hz = self._context.agent.stt.input_hz

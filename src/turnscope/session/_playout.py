@@ -11,8 +11,11 @@ from turnscope.transports import Transport
 
 __all__ = ["Playout", "Voice"]
 
-FRAME_S = 0.02
-"""Longest piece handed to the transport at once; what was handed over can no longer be taken back."""
+IN_FLIGHT_S = 0.02
+"""Most that has been handed to the transport and not been played; it can no longer be taken back.
+
+A transport that plays on its own clock is kept half of it ahead, so that a late wake-up makes no gap.
+"""
 
 MAX_AHEAD_S = 3.0
 """A synthesizer waits when so much of its speech has not been played yet."""
@@ -94,11 +97,11 @@ class Playout:
         self._clock = clock
         self.hz = transport.output_hz
         self.max_ahead = round(MAX_AHEAD_S * self.hz)
-        self._frame = round(FRAME_S * self.hz)
+        in_flight = round(IN_FLIGHT_S * self.hz)
+        self._lead = min(transport.lead_samples, in_flight // 2)
+        self._frame = in_flight - self._lead
         self._voices: deque[Voice] = deque()
         self._sent = 0
-        self._flowing = False
-        """Frame follows frame; being late by less than a frame opens no gap."""
         self._work = trio.Event()
         self._idle = trio.Event()
 
@@ -110,8 +113,7 @@ class Playout:
 
     def next_position(self, voice: Voice) -> int:
         """Output position of the next sample that `voice` could have played."""
-        now = self._clock.position(self.hz)
-        return self._sent if self._flowing and now - self._sent < self._frame else max(self._sent, now)
+        return max(self._sent, self._clock.position(self.hz))
 
     def to_clock(self, position: int) -> int:
         """An output position as a sample of the session's clock."""
@@ -132,12 +134,19 @@ class Playout:
         while True:
             voice = self._playable()
             if voice is None:
-                self._flowing = False
-                self._idle.set()
-                self._work = trio.Event()
-                await self._work.wait()
+                await self._rest()
             else:
                 await self._play_frame(voice)
+
+    async def _rest(self) -> None:
+        """Wait for something to play, or for the last sample to have been played."""
+        self._work = trio.Event()
+        if self._clock.position(self.hz) < self._sent:
+            with trio.move_on_at(self._clock.trio_time(self._sent, self.hz)):
+                await self._work.wait()
+        else:
+            self._idle.set()
+            await self._work.wait()
 
     async def _play_frame(self, voice: Voice) -> None:
         at = self.next_position(voice)
@@ -146,13 +155,12 @@ class Playout:
             return
         self._transport.send(frame, voice.response_id)
         self._sent = at + len(frame)
-        self._flowing = True
         if not voice.started:
             voice.started = True
             voice.on_first_sample()
         if voice.playback.buffered < self.max_ahead:
             voice.room.unpark_all()
-        await trio.sleep_until(self._clock.trio_time(self._sent, self.hz))
+        await trio.sleep_until(self._clock.trio_time(self._sent - self._lead, self.hz))
 
     def _playable(self) -> Voice | None:
         """The first voice that has something to play; voices that are done are taken out on the way."""
@@ -160,7 +168,7 @@ class Playout:
             voice = self._voices[0]
             if voice.playback.playable:
                 return voice
-            if not voice.playback.done:
+            if not voice.playback.done or self._clock.position(self.hz) < self._sent:
                 return None
             self._voices.popleft()
             voice.played.set()

@@ -251,7 +251,7 @@ class Session:
     async def _hear(self) -> None:
         try:
             await self._ears.run()
-        except TransportError as error:
+        except (ProviderError, TransportError) as error:
             self._failure = error
             self._nursery.cancel_scope.cancel()
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -96,6 +96,7 @@ class Turn:
         self._orders_out, self._orders_in = trio.open_memory_channel[Attempt](
             math.inf
         )  # all but the last are cancelled
+        self._remembered: Message | None = None
         self._task: trio.lowlevel.Task | None = None
         self._dismissed = False
         self._abandoned = False
@@ -226,10 +227,14 @@ class Turn:
                 return
 
     def _complete(self, attempt: Attempt) -> None:
+        text = attempt.spoken.text.strip()
         if self.outcome is None:
-            text = attempt.spoken.text.strip()
             self._remember(text, interrupted=False, unheard="")
             self._settle(Completed(text))
+        elif self._remembered is not None:  # silenced, but the text went on to its end
+            heard = self._remembered.text
+            amended = replace(self._remembered, unheard=text[len(heard) :].strip())
+            self._context.history.amend(self._remembered, amended)
         self._context.feed(AudioFinished(self._context.now(), self.turn_id))
 
     def _fail(self, error: BaseException) -> None:
@@ -316,6 +321,7 @@ class Turn:
             return
         asked = () if attempt.order.verbatim else (Message("user", attempt.order.text),)
         answered = (Message("assistant", heard, interrupted, unheard),) if heard or unheard else ()
+        self._remembered = next(iter(answered), None)
         self._context.history.append(*asked, *answered)
 
 

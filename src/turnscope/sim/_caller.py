@@ -87,19 +87,18 @@ class CallerTransport:
         script: Steps in order; each is placed once its anchor is known, and not before the step before it.
         frame_s: Length of the frames it gives.
         max_s: It hangs up after so long at the latest.
-        jitter_s: What is sent so much late still follows what was sent before, as a real loudspeaker's buffer would
-            have it. For real time; in virtual time nothing is late.
+        lead_s: How much may be sent before it is played, as to a real loudspeaker. For real time; in virtual time
+            nothing is late, and nothing has to be early.
     """
 
     input_hz = CLOCK_HZ
     output_hz = CLOCK_HZ
-    lead_samples = 0
 
-    def __init__(self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, jitter_s: float = 0.0) -> None:
+    def __init__(self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, lead_s: float = 0.0) -> None:
         self._waiting = list(script)
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)
-        self._jitter = to_samples(jitter_s)
+        self.lead_samples = to_samples(lead_s)
         self._start: float | None = None
         self._position = 0
         self._placed: list[Placed] = []
@@ -132,8 +131,7 @@ class CallerTransport:
         """Record what the session says, at the time at which it says it."""
         if self._start is None:
             self._start = trio.current_time()
-        now = round((trio.current_time() - self._start) * CLOCK_HZ)
-        at = now if now - self._sent_until > self._jitter else self._sent_until
+        at = max(round((trio.current_time() - self._start) * CLOCK_HZ), self._sent_until)
         if not self._starts or at - self._sent_until >= PAUSE_SAMPLES:
             self._notice_agent_stop(at)
             self._starts.append(at)

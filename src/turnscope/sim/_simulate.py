@@ -15,8 +15,8 @@ from turnscope.sim._virtual import VirtualCompute, run_virtual
 __all__ = ["Call", "Drive", "simulate", "simulate_async"]
 
 
-REAL_TIME_JITTER_S = 0.02
-"""How late a frame may be in real time without opening a gap."""
+REAL_TIME_LEAD_S = 0.02
+"""How much the caller's loudspeaker buffers in real time."""
 
 Drive = Callable[[Session], Awaitable[object]]
 """An async function that acts as the application."""
@@ -92,8 +92,8 @@ async def simulate_async(
         sinks: See `turnscope.session.open_session`.
         keep_records: False for very long runs: `Call.records` stays empty.
     """
-    jitter_s = REAL_TIME_JITTER_S if compute is None else 0.0
-    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, jitter_s=jitter_s)
+    lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
+    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s)
     records: list[Record] = []
     mine: tuple[Sink, ...] = (records.append,) if keep_records else ()
     before = _tasks()

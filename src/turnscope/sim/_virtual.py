@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import trio
 import trio._core._run as _trio_run
-import trio.testing
 
 from turnscope._errors import TurnscopeError
 
@@ -116,8 +115,10 @@ def run_virtual(
     Raises:
         StandstillError: Virtual time stood still for 5 wall seconds.
     """
+    from trio.testing import MockClock  # not at the top: it brings pytest along
+
     compute = compute or VirtualCompute()
-    clock = trio.testing.MockClock(autojump_threshold=0)
+    clock = MockClock(autojump_threshold=0)
     watchdog = _Watchdog(clock, compute)
     result: list[T] = []
 

@@ -1,0 +1,251 @@
+"""Makes an `Agent` from the table `[agent]` of a scenario file, whose keys are the arguments of the classes it names.
+
+A setting that a class gains can be written in a file at once. Every complaint names the key path that it is about.
+"""
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from turnscope._errors import ConfigError
+from turnscope.core import InterruptionPolicy, WordsPolicy
+from turnscope.providers import (
+    LLM,
+    STT,
+    TTS,
+    VAD,
+    EnergyVAD,
+    OpenAIChatLLM,
+    PiperTTS,
+    ScriptedLLM,
+    SileroVAD,
+    WhisperSTT,
+)
+from turnscope.session import Agent
+from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
+
+_SECRET = "a secret does not belong in a file; name an environment variable as api_key_env"
+_CODE = "it can only be given in code"
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Something that a table can name.
+
+    Attributes:
+        make: Its class; the table's other keys are its arguments.
+        refused: Arguments that a file cannot give, and why.
+        from_environment: Keys that name an environment variable, and the arguments that get its value.
+        is_server: It talks to a program outside, for which virtual time does not hold.
+    """
+
+    make: Callable[..., object]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    from_environment: Mapping[str, str] = field(default_factory=dict)
+    is_server: bool = False
+
+
+_CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
+    VAD: (
+        "provider",
+        {
+            "silero": _Choice(SileroVAD, refused={"weights": _CODE}),
+            "energy": _Choice(EnergyVAD),
+            "fake": _Choice(FakeVAD),
+        },
+    ),
+    STT: ("provider", {"whisper": _Choice(WhisperSTT), "fake": _Choice(FakeSTT)}),
+    LLM: (
+        "provider",
+        {
+            "scripted": _Choice(ScriptedLLM),
+            "openai": _Choice(
+                OpenAIChatLLM,
+                refused={"api_key": _SECRET, "ssl_context": _CODE, "dial": _CODE},
+                from_environment={"api_key_env": "api_key"},
+                is_server=True,
+            ),
+        },
+    ),
+    TTS: ("provider", {"piper": _Choice(PiperTTS), "fake": _Choice(FakeTTS)}),
+    InterruptionPolicy: ("kind", {"words": _Choice(WordsPolicy)}),
+}
+"""For each protocol: the key that chooses, and what it can choose."""
+
+_DEFAULTS: dict[str, dict[str, object]] = {
+    "vad": {"provider": "silero"},
+    "stt": {"provider": "whisper"},
+    "tts": {"provider": "piper"},
+}
+"""What an agent is made of when its table does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAgent:
+    """An agent from a file.
+
+    Attributes:
+        agent: The agent.
+        servers: Key paths of the providers that are programs outside, for which virtual time does not hold.
+    """
+
+    agent: Agent
+    servers: tuple[str, ...]
+
+
+def make_agent(table: Mapping[str, object], folder: Path, path: str = "agent") -> ListedAgent:
+    """The agent that `table` describes.
+
+    Args:
+        table: As TOML gives it.
+        folder: What relative paths in it are relative to.
+        path: The key path of the table, for complaints.
+
+    Raises:
+        ConfigError: A key is unknown, missing or wrong, or a provider is unknown. The message begins with the key path.
+    """
+    maker = _Maker(folder)
+    agent = cast(Agent, maker.build(Agent, {**_DEFAULTS, **table}, path))
+    return ListedAgent(agent, tuple(maker.servers))
+
+
+class _Maker:
+    """Builds values of a type from what TOML gives, from the outside in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.servers: list[str] = []
+        self._folder = folder
+
+    def build(
+        self, make: Callable[..., object], table: object, path: str, refused: Mapping[str, str] | None = None
+    ) -> object:
+        """Call `make` with the keys of `table` as its arguments."""
+        keys = convert(table, dict[str, Any], path)
+        hints = get_type_hints(make.__init__ if isinstance(make, type) else make)  # type: ignore[misc]  # of a class
+        parameters = inspect.signature(make).parameters
+        known = [name for name in parameters if not (refused and name in refused)]
+        arguments: dict[str, object] = {}
+        for key, value in keys.items():
+            if refused and key in refused:
+                raise ConfigError(f"{path}.{key}: {refused[key]}")
+            if key not in parameters:
+                raise ConfigError(f"{path}.{key}: unknown key; known here: {', '.join(known)}")
+            arguments[key] = self.value(hints[key], value, f"{path}.{key}")
+        for name in known:
+            if parameters[name].default is inspect.Parameter.empty and name not in arguments:
+                raise ConfigError(f"{path}.{name}: is missing")
+        return self._call(make, arguments, path, parameters)
+
+    def value(self, hint: Any, value: object, path: str) -> object:
+        """`value` as the type `hint`."""
+        if hint in _CHOICES:
+            return self._chosen(*_CHOICES[hint], value, path)
+        if is_dataclass(hint):
+            return self.build(cast(type, hint), value, path)
+        if get_origin(hint) is Sequence and is_dataclass(item := get_args(hint)[0]):
+            listed = convert(value, list[Any], path)
+            return [self.build(item, part, f"{path}[{index}]") for index, part in enumerate(listed)]
+        if Path in (hint, *get_args(hint)):
+            return self._folder / convert(value, str, path)
+        return convert(value, hint, path)
+
+    def _chosen(self, key: str, choices: Mapping[str, _Choice], value: object, path: str) -> object:
+        table = dict(convert(value, dict[str, Any], path))
+        if key not in table:
+            raise ConfigError(f"{path}.{key}: is missing; one of {', '.join(choices)}")
+        name = convert(table.pop(key), str, f"{path}.{key}")
+        if name not in choices:
+            raise ConfigError(f"{path}.{key}: unknown {key} {name!r}; one of {', '.join(choices)}")
+        choice = choices[name]
+        secrets = {
+            argument: _environment(convert(table.pop(key), str, f"{path}.{key}"), f"{path}.{key}")
+            for key, argument in choice.from_environment.items()
+            if key in table
+        }
+        if choice.is_server:
+            self.servers.append(path)
+        make = choice.make
+        if not secrets:
+            return self.build(make, table, path, choice.refused)
+        return self.build(_with(make, secrets), table, path, choice.refused)
+
+    def _call(
+        self, make: Callable[..., object], arguments: dict[str, object], path: str, known: Mapping[str, object]
+    ) -> object:
+        try:
+            return make(**arguments)
+        except ConfigError as error:
+            raise ConfigError(at_key(path, str(error), known)) from error
+
+
+def _with(make: Callable[..., object], more: Mapping[str, object]) -> Callable[..., object]:
+    """`make` with some arguments given, and with the same signature."""
+
+    def made(**arguments: object) -> object:
+        return make(**arguments, **more)
+
+    made.__signature__ = inspect.signature(make)  # type: ignore[attr-defined]  # read by inspect
+    made.__annotations__ = get_type_hints(make.__init__ if isinstance(make, type) else make)  # type: ignore[misc]
+    return made
+
+
+def _environment(variable: str, path: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigError(f"{path}: the environment variable {variable} is not set")
+    return value
+
+
+# Complaints
+
+
+def at_key(path: str, message: str, known: Mapping[str, object]) -> str:
+    """A complaint ``key must be ...`` about the table at `path`, which has the `known` keys, as ``path.key: must be ...``."""
+    found = re.match(r"(\w+)((?:\[\d+\])?(?:\.\w+)*):? +(.*)", message, re.DOTALL)
+    if found is None or found[1] not in known:
+        return f"{path}: {message}"
+    return f"{path}.{found[1]}{found[2]}: {found[3]}"
+
+
+def convert(value: object, wanted: Any, path: str) -> Any:
+    """`value`, as TOML gives it, checked to be of the type `wanted`.
+
+    Raises:
+        ConfigError: It is not; the message begins with `path`, or with the key in it that is wrong.
+    """
+    if get_origin(wanted) is Literal and value not in get_args(wanted):
+        raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(wanted)))}, got {value!r}")
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_plain(str(error), path)) from error
+
+
+_KINDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _plain(message: str, path: str) -> str:
+    """What msgspec says, in the words of TOML."""
+    message, _, where = message.partition(" - at `$")
+    path = (path + where.rstrip("`").replace("[...]", "")).lstrip(".")
+    if found := re.fullmatch(r"Object contains unknown field `(.*)`", message):
+        return f"{path}.{found[1]}: unknown key".lstrip(".")
+    if found := re.fullmatch(r"Object missing required field `(.*)`", message):
+        return f"{path}.{found[1]}: is missing".lstrip(".")
+    if found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", message):
+        wanted = [_KINDS.get(kind, kind) for kind in found[1].split(" | ") if kind != "null"]
+        return f"{path}: must be {' or '.join(wanted)}, got {_KINDS.get(found[2], found[2])}"
+    return f"{path}: {message}"
