@@ -19,7 +19,7 @@ def conversation(seconds: float) -> list[Step]:
     """Somebody who orders, interrupts the answer, and hears the next one out, over and over."""
     order, change = encode_words("two lattes and a coffee please.")[0], encode_words("wait make it three.")[0]
     steps: list[Step] = []
-    for _ in range(round(seconds / 14.5)):
+    for _ in range(round(seconds / 6.95)):
         steps += [Play(order, Moment(1.0, "previous")), Play(change, Moment(2.0, "agent_starts"))]
         steps.append(Play(order[:0], Moment(0.5, "agent_stops")))
     return [*steps, HangUp(Moment(1.0, "previous"))]

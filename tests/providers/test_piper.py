@@ -180,12 +180,16 @@ async def test_a_model_that_fails_or_lies_is_an_error_of_the_provider(model: Eve
 
 
 async def test_an_error_of_the_caller_comes_out_as_it_is() -> None:
-    resources = even_resources(VOICE)
-    async with PiperTTS(VOICE).connect(resources) as connection:
-        with pytest.raises(KeyError):
-            async with connection.open_stream("ba", VoiceOptions()) as chunks:
-                async for _ in chunks:
-                    raise KeyError("mine")
+    async def stumble() -> None:
+        async with (
+            PiperTTS(VOICE).connect(even_resources(VOICE)) as connection,
+            connection.open_stream("ba", VoiceOptions()) as chunks,
+        ):
+            async for _ in chunks:
+                raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await stumble()
 
 
 async def test_leaving_a_stream_costs_no_time_and_makes_nothing_more() -> None:

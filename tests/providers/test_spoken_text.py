@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -9,10 +10,9 @@ from turnscope.providers._spoken_text import Mark, SpokenWord, read_aloud
 LEXICON = frozenset("nasa stop it us now hello am ai is ok".split())
 
 FRAGMENTS = st.sampled_from(
-    "£5 $1.5 million Dr. St. U.S. p.m. 3:30 & % # — … -- - ( ) \" ' * 1/2 5-10 2024-05-01 555-123-4567 a@b.co http://x.y/z "
-    "NASA FBI's iPhone 21st 1980s '90s 72°F ½ café 日本 🙂 \n \n\n rock'n'roll No. 7 May 5, 99:99 1,234.5 +1 <3 ~5 @me #5".split(
-        " "
-    )
+    "£5 $1.5 million Dr. St. U.S. p.m. 3:30 & % # — … -- - ( ) \" ' * 1/2 5-10 2024-05-01 555-123-4567 a@b.co".split()
+    + "http://x.y/z NASA FBI's iPhone 21st 1980s '90s 72°F ½ café 日本 🙂 rock'n'roll No. 7 May 5, 99:99".split()
+    + ["1,234.5", "+1", "<3", "~5", "@me", "#5", "\n", "\n\n"]
 )
 TEXTS = st.one_of(
     st.text(max_size=80),
@@ -66,28 +66,37 @@ def test_what_is_said_can_be_pronounced(text: str) -> None:
 def test_marks_stand_between_words_and_never_two_together(text: str) -> None:
     items = read_aloud(text, LEXICON.__contains__)
     assert not items or isinstance(items[0], SpokenWord)
-    assert not any(isinstance(a, Mark) and isinstance(b, Mark) for a, b in zip(items, items[1:], strict=False))
+    assert not any(isinstance(a, Mark) and isinstance(b, Mark) for a, b in pairwise(items))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("It costs £5 & $47.30, or $0.99!", "it costs five pounds and forty seven dollars and thirty cents, or ninety nine cents!"),
-        ("$5 million, $5M, $1.5bn. 5€", "five million dollars, five million dollars, one point five billion dollars. five euros"),
+        (
+            "It costs £5 & $47.30, or $0.99!",
+            "it costs five pounds and forty seven dollars and thirty cents, or ninety nine cents!",
+        ),
+        (
+            "$5 million, $5M, $1.5bn. 5€",
+            "five million dollars, five million dollars, one point five billion dollars. five euros",
+        ),
         ("$1 and £1.01", "one dollar and one pound and one penny"),
         ("Dr. Lee lives at 12 Main St. Apt 4.", "doctor lee lives at twelve main street apt four."),
         ("St. John rode along Hill Dr. yesterday", "saint john rode along hill drive yesterday"),
         ("On May 5, 2024 or 6 June 1999", "on may fifth, twenty twenty four or the sixth of june nineteen ninety nine"),
         ("12/25/2024 or 2024-05-01", "december twenty fifth, twenty twenty four or may first, twenty twenty four"),
-        ("at 3:30 p.m. or 3:05, 3:00, 3:00 pm, 14:00, 9am", "at three thirty P M or three oh five, three o'clock, three pm, fourteen hundred, nine A M"),
+        ("at 3:30 p.m. or 3:05, 3:00", "at three thirty P M or three oh five, three o'clock"),
+        ("3:00 pm, 14:00, 9am", "three pm, fourteen hundred, nine A M"),
         ("The U.S. won. We left the US", "the U S won. we left the U S"),
         ("21st, 1980s, the 90s, wait 30s", "twenty first, nineteen eighties, the nineties, wait thirty seconds"),
-        ("50%, 50 %, 1,234.5 and 007", "fifty percent, fifty percent, one thousand two hundred thirty four point five and zero zero seven"),
+        ("50%, 50 %, 1,234.5", "fifty percent, fifty percent, one thousand two hundred thirty four point five"),
+        ("Bond, 007", "bond, zero zero seven"),
         ("-5, ~5, #5, +5, .5", "minus five, about five, number five, plus five, point five"),
         ("1/2 cup, 3/4, 2/3, 24/7, ½", "one half cup, three quarters, two thirds, twenty four seven, one half"),
         ("5-10 or $5-$10 or 5–10%", "five to ten or five dollars to ten dollars or five to ten percent"),
         ("(555) 123-4567", "five five five, one two three, four five six seven"),
-        ("72°F, 22 °C, 5km, 1 kg, 3 ft, 60 mph", "seventy two degrees fahrenheit, twenty two degrees celsius, five kilometers, one kilogram, three feet, sixty miles per hour"),
+        ("72°F, 22 °C", "seventy two degrees fahrenheit, twenty two degrees celsius"),
+        ("5km, 1 kg, 3 ft, 60 mph", "five kilometers, one kilogram, three feet, sixty miles per hour"),
         ("No. 5? No. Yes", "number five? no. yes"),
         ("He sat. Sun, etc. Then Mon. 5 Jan.", "he sat. sun, et cetera. then monday the fifth of january."),
         ("NASA, FBI's, IDs, TVs, STOP IT NOW", "nasa, F B I's, I D's, T V's, stop it now"),
@@ -102,7 +111,7 @@ def test_marks_stand_between_words_and_never_two_together(text: str) -> None:
         ("#hello @bob", "hashtag hello at bob"),
         ("don’t ‘quote’ “me” (please) **now** _x_", "don't quote me, please, now X"),
     ],
-)  # fmt: skip
+)
 def test_how_things_are_said(text: str, said: str) -> None:
     assert aloud(text) == said
 
@@ -110,7 +119,8 @@ def test_how_things_are_said(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "marks"),
     [("yes—no", "yes, no"), ("wait... what", "wait. what"), ("a - b", "a, B"), ("one\n\ntwo", "one. two"),
-     ("buy:\n- milk\n- eggs", "buy: milk. eggs"), ("soft\nwrap", "soft wrap"), ("really?!", "really?"), ("5 -- 6", "five, six")],
+     ("buy:\n- milk\n- eggs", "buy: milk. eggs"), ("soft\nwrap", "soft wrap"), ("really?!", "really?"),
+     ("5 -- 6", "five, six")],
 )  # fmt: skip
 def test_what_is_heard_as_a_pause(text: str, marks: str) -> None:
     assert aloud(text) == marks

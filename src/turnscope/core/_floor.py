@@ -42,7 +42,7 @@ class Floor(Interrupting):
         return orders + self._silence_first()
 
     def _silence_first(self) -> list[do.Order]:
-        """The orders of one step. Those that quieten the agent come first, so that no observer of events delays them."""
+        """The orders of one step, those that quieten the agent first, so that no observer of events delays them."""
         orders, self._orders = self._orders, []
         return sorted(orders, key=lambda order: not isinstance(order, QUIETENING))
 

@@ -32,8 +32,8 @@ _WEAK = frozenset(
 _OWN = {
     "a": "ɐ", "an": "ɐn", "for": "fɔːɹ", "with": "wɪð", "email": "ˈiːmeɪl", "emails": "ˈiːmeɪlz",
     "library": "lˈaɪbɹɛɹi", "because": "bɪkˈʌz", "hello": "həlˈoʊ", "ok": "oʊkˈeɪ", "okay": "oʊkˈeɪ", "app": "ˈæp",
-    "apps": "ˈæps", "wifi": "wˈaɪfaɪ", "tv": "tˌiːvˈiː", "celsius": "sˈɛlsiəs", "hashtag": "hˈæʃtæɡ", "website": "wˈɛbsaɪt",
-    "hm": "hˈəm", "hmm": "hˈəm", "mm": "ˈəm", "mmm": "ˈəm", "mhm": "əmhˈəm", "shh": "ʃː",
+    "apps": "ˈæps", "wifi": "wˈaɪfaɪ", "tv": "tˌiːvˈiː", "celsius": "sˈɛlsiəs", "hashtag": "hˈæʃtæɡ",
+    "website": "wˈɛbsaɪt", "hm": "hˈəm", "hmm": "hˈəm", "mm": "ˈəm", "mmm": "ˈəm", "mhm": "əmhˈəm", "shh": "ʃː",
     "miz": "mˈɪz", "missus": "mˈɪsɪz", "et": "ɛt", "cetera": "sˈɛɾɚɹə", "em": "əm", "voicemail": "vˈɔɪsmeɪl",
 }  # fmt: skip
 """Pronunciations that go before the lexicon's: words that it lacks, or says in a way that this voice was not taught."""

@@ -35,6 +35,7 @@ _MONTHS = (
     "january february march april may june july august september october november december".split()
 )  # fmt: skip
 MONTHS_IN_SHORT = {name[:3]: name for name in _MONTHS} | {"sept": "september"}
+"""Names of months by their abbreviations."""
 
 UNITS = {
     "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "mi": "mile", "ft": "foot",
@@ -55,11 +56,14 @@ CURRENCIES = {
     "€": ("euro", "euros", "cent", "cents"),
     "¥": ("yen", "yen", "sen", "sen"),
 }
+"""What is said for a currency's sign: one and many of it, one and many of its hundredths."""
+
 _MULTIPLES = {
     "k": "thousand", "m": "million", "mm": "million", "mn": "million", "b": "billion", "bn": "billion", "t": "trillion",
     "tn": "trillion",
 }  # fmt: skip
 LARGE = frozenset("hundred thousand million billion trillion".split())
+"""Words that come between an amount of money and the name of the money: "$5 million"."""
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+|\d+"
 _FRACTION_NAMES = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth"}
@@ -213,6 +217,8 @@ def _version(match: re.Match[str], around: Neighbours) -> list[str]:
 
 _Reader = Callable[[re.Match[str], Neighbours], "list[str] | None"]
 AMOUNT = rf"(?:{_NUMBER})(?:\.\d+)?|\.\d+"
+"""Pattern of a number with or without a decimal point."""
+
 _NUMBER_FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = tuple(
     (re.compile(pattern), read)
     for pattern, read in (

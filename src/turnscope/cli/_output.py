@@ -1,0 +1,74 @@
+"""Writes the files of a call: all of them or none."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from turnscope._errors import ConfigError, TurnscopeError
+from turnscope.core import CLOCK_HZ
+from turnscope.observe import timeline_svg
+from turnscope.sim import Call
+from turnscope.transports import write_wav
+
+__all__ = ["check_folder", "write_call"]
+
+
+def check_folder(folder: Path) -> None:
+    """Find out, before a long call is held, that its files can be written.
+
+    Raises:
+        ConfigError: `folder` is not a folder, or cannot be made or written in.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise ConfigError(f"--out {folder}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {folder}: {existing} cannot be written in")
+
+
+def write_call(folder: Path, call: Call, report: Mapping[str, object], *, title: str) -> None:
+    """Write ``conversation.wav``, ``user.wav``, ``agent.wav``, ``events.jsonl``, ``report.json`` and ``timeline.svg``.
+
+    They are made in a folder beside `folder`, which then takes its place. If `folder` exists, they replace the files
+    of these names in it, and others stay.
+
+    Args:
+        folder: Where to; its parents are made.
+        call: The conversation.
+        report: Its report, as JSON data.
+        title: Its name, for the picture.
+
+    Raises:
+        TurnscopeError: A file cannot be written.
+    """
+    beside = folder.absolute().with_name(f".{folder.absolute().name}.{uuid4().hex}.tmp")
+    try:
+        beside.mkdir(parents=True)
+        write_wav(beside / "conversation.wav", np.stack([call.user, call.agent], axis=1), CLOCK_HZ)
+        write_wav(beside / "user.wav", call.user, CLOCK_HZ)
+        write_wav(beside / "agent.wav", call.agent, CLOCK_HZ)
+        _write_text(beside / "events.jsonl", call.jsonl())
+        _write_text(beside / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+        _write_text(beside / "timeline.svg", timeline_svg(call.events, call.user, call.agent, title))
+        _move(beside, folder)
+    except OSError as error:
+        raise TurnscopeError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move(beside: Path, folder: Path) -> None:
+    if not folder.exists():
+        beside.rename(folder)
+        return
+    for file in sorted(beside.iterdir()):
+        file.replace(folder / file.name)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
