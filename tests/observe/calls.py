@@ -24,9 +24,9 @@ def say(text: str, after_s: float, anchor: str = "call") -> Play:
     return Play(encode_words(text)[0], Moment(after_s, anchor), name=text)
 
 
-def cough(after_s: float, anchor: str) -> Play:
+def cough(after_s: float, anchor: str, reply: int | None = None) -> Play:
     noise = np.random.default_rng(1).normal(scale=0.05, size=4000).astype(np.float32)
-    return Play(noise, Moment(after_s, anchor), speech_start=None, name="cough")
+    return Play(noise, Moment(after_s, anchor, reply), speech_start=None, name="cough")
 
 
 ORDER = say("two lattes coffee please", 0.5)
@@ -41,7 +41,7 @@ def barge_in() -> Call:
 @cache
 def overlap() -> Call:
     """The caller orders, agrees while the answer is given, and clears their throat after it."""
-    script = say("mhm", 1.5, "agent_starts"), cough(1.5, "agent_stops"), HangUp(Moment(3.0, "previous"))
+    script = say("mhm", 1.5, "agent_starts"), cough(1.5, "agent_stops", 2), HangUp(Moment(3.0, "previous"))
     return held(*script)
 
 

@@ -45,7 +45,7 @@ def test_the_agent_is_blank_after_the_silence() -> None:
 def test_an_overlap_is_told_from_an_interruption() -> None:
     text = printed(overlap())
     assert "overlap: backchannel, resumed +" in text
-    assert "the agent paused, spoke on after" in text
+    assert "the agent paused, spoke on" in text
     assert "interrupted:" not in text
 
 

@@ -104,7 +104,7 @@ def test_texts_are_escaped_and_what_xml_forbids_is_left_out() -> None:
 
 
 def test_an_hour_fits_into_an_image_of_bounded_size() -> None:
-    events, user, agent = repeated(barge_in(), 400)
+    events, user, agent = repeated(barge_in(), 450)
     assert len(user) / 16000 > 3600
     hour = timeline_svg(events, user, agent, "An hour")
     assert len(hour) < 800_000

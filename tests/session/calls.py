@@ -1,4 +1,4 @@
-"""Calls for the tests of sessions: an agent of fakes, callers who speak in word code, and what can be read from the samples."""
+"""Calls for the tests of sessions: an agent of fakes, callers who speak in word code, what the samples say."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,11 +1,11 @@
 """A caller who never stops interrupting, for soaks: it keeps nothing of what was said."""
 
+import numpy as np
+import trio
+
 from turnscope.core import CLOCK_HZ, Samples
 from turnscope.sim import encode_words
 from turnscope.transports import InputFrame, Playhead
-
-import numpy as np
-import trio
 
 __all__ = ["EndlessInterrupter"]
 
@@ -14,7 +14,7 @@ TALK_OVER_S = 0.3
 
 
 class EndlessInterrupter:
-    """Speaks whenever it has been silent for 1.5 s, or the agent has spoken for 0.3 s; hangs up after `utterances` of them."""
+    """Speaks when it has been silent for 1.5 s or the agent has spoken for 0.3 s; hangs up after so many utterances."""
 
     input_hz = output_hz = CLOCK_HZ
     lead_samples = 0

@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> str | None:
         console = Console()
         console.print(render_timeline(call.events, call.user, call.agent))
         for line in summary(report):
-            console.print(line, markup=False, highlight=False)
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     print(options.out / "conversation.wav")
     return _failure(call)
 

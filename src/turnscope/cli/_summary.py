@@ -21,24 +21,28 @@ def summary(report: Json) -> Iterator[str]:
 def _interruption(turn: Json, report: Json) -> Iterator[str]:
     why = turn["reason"].replace("_", " ") + (f" ({turn['evidence']})" if turn["evidence"] else "")
     yield f"Turn {turn['id']} was interrupted: {why}."
-    labelled, latency = turn["labelled"], turn["latency"]
+    labelled = turn["labelled"]
     if labelled is not None and labelled["label"] is not None:
         name = report["labels"][labelled["label"]]["name"]
-        yield (
-            f"  From the first sample of speech in {name}, at {labelled['labelled_onset_s']:.3f} s, the agent stepped back "
-            f"after {_ms(labelled['onset_to_yield_s'])}, was silent after {_ms(labelled['onset_to_silence_s'])}, and knew "
-            f"that it was interrupted after {_ms(labelled['onset_to_decision_s'])}."
-        )
-    elif latency["onset_to_decision_s"] is not None:
-        yield (
-            f"  From the onset, as it was detected, the agent stepped back after {_ms(latency['onset_to_yield_s'])}, was "
-            f"silent after {_ms(latency['onset_to_silence_s'])}, and knew that it was interrupted after "
-            f"{_ms(latency['onset_to_decision_s'])}."
-        )
+        yield f"  the caller's speech in {name!r} begins at {labelled['labelled_onset_s']:.3f} s (by the scenario)"
+        yield from _steps(labelled)
+    elif turn["interruption"]["onset_s"] is not None:
+        yield f"  the caller's speech begins at {turn['interruption']['onset_s']:.3f} s (as it was detected)"
+        yield from _steps(turn["latency"])
     audio = turn["audio"]
     if audio is not None:
-        heard = "nothing" if audio["silent_after"] else f"{audio['samples_after_silence']} samples"
-        yield f"  After the decision, {heard} of that turn can be heard in agent.wav."
+        rest = "no sample" if audio["silent_after"] else f"{audio['samples_after_silence']} samples"
+        yield f"  {'':>8}  after its silence, agent.wav holds {rest} of that turn"
+
+
+def _steps(times: Json) -> Iterator[str]:
+    for key, what in (
+        ("onset_to_yield_s", "the agent has stepped back"),
+        ("onset_to_silence_s", "it is silent, its fade included"),
+        ("onset_to_decision_s", "it is sure: the turn is cancelled"),
+    ):
+        if times[key] is not None:
+            yield f"  {'+' + format(times[key] * 1000, '.0f'):>5} ms  {what}"
 
 
 def _whole(report: Json) -> str:
@@ -51,10 +55,6 @@ def _whole(report: Json) -> str:
         parts.append(_count(counts["overlaps"], "overlap"))
     parts.append("no task left" if report["tasks_left"] == 0 else f"{report['tasks_left']} tasks left")
     return f"{report['scenario']}: {', '.join(parts)}."
-
-
-def _ms(value_s: float | None) -> str:
-    return "(unknown)" if value_s is None else f"{value_s * 1000:.0f} ms"
 
 
 def _count(number: int, noun: str) -> str:

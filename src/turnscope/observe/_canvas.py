@@ -36,7 +36,7 @@ class Canvas:
         """Write `text` from a cell on; what does not fit on the right is dropped."""
         self.extend(row + 1)
         cells = self._rows[row]
-        for char in text:
+        for char in readable(text):
             width = cell_len(char)
             if column + width > self.width:
                 return
@@ -70,9 +70,14 @@ class Canvas:
         return written
 
 
+def readable(text: str) -> str:
+    """`text` without what could command a terminal: a blank for every character that cannot be seen."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def to_ascii(text: str) -> str:
     """`text` for a terminal that has nothing but ASCII."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    return readable(text).translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 Words = list[tuple[str, str]]

@@ -312,7 +312,7 @@ def _voiced(samples: Samples, span: Span) -> tuple[Span, ...]:
 
 def _states(events: Iterable[Event], length: int) -> tuple[StateSpan, ...]:
     changes = [event for event in events if isinstance(event, StateChanged)]
-    stops = [*(event.sample for event in changes[1:]), length]
+    stops = [*(event.sample for event in changes[1:]), length][: len(changes)]
     spans = [StateSpan(event.sample, stop, event.new) for event, stop in zip(changes, stops, strict=True)]
     return tuple(span for span in spans if span.stop > span.start and span.state not in ("initial", "ended"))
 

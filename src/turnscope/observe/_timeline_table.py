@@ -4,7 +4,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnscope.core import CLOCK_HZ, Failed, HungUp, Interrupted, TurnRecord
-from turnscope.observe._canvas import to_ascii
+from turnscope.observe._canvas import readable, to_ascii
 from turnscope.observe._picture import Overlap, Phrase, Picture
 from turnscope.observe._spans import clock
 
@@ -21,7 +21,7 @@ def words_table(whole: Picture, width: int, *, ascii_only: bool = False) -> Tabl
         width: In columns.
         ascii_only: Use nothing but ASCII.
     """
-    plain = to_ascii if ascii_only else str
+    plain = to_ascii if ascii_only else readable
     table = Table(box=None, width=width, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("time", no_wrap=True)
     table.add_column("who", no_wrap=True)
@@ -42,10 +42,11 @@ def words_table(whole: Picture, width: int, *, ascii_only: bool = False) -> Tabl
             note = phrase.note or stopped_by.get(phrase.start, "")
         else:
             note = _note(turns[phrase.turn_id])
+        lines = Text("\n".join(plain(line) for line in note.split("\n")))
         time = clock(phrase.start) + ("" if phrase.stop == phrase.start else f"–{clock(phrase.stop)}")
         style = "cyan" if phrase.who == "caller" else "green"
         table.add_row(
-            Text(plain(time)), Text(phrase.who, style), _words(phrase, ascii_only=ascii_only), Text(plain(note))
+            Text(plain(time)), Text(phrase.who, style), _words(phrase, ascii_only=ascii_only), lines
         )
     if len(whole.phrases) > MAX_ROWS:
         table.add_row(Text(plain("…")), "", Text(f"and {len(whole.phrases) - MAX_ROWS} more"), "")
@@ -53,7 +54,7 @@ def words_table(whole: Picture, width: int, *, ascii_only: bool = False) -> Tabl
 
 
 def _words(phrase: Phrase, *, ascii_only: bool) -> Text:
-    plain = to_ascii if ascii_only else str
+    plain = to_ascii if ascii_only else readable
     text = Text(plain(_shortened(phrase.heard)))
     if not phrase.heard and not phrase.unheard:
         text = Text("(no words)", "dim italic")

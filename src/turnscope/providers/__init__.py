@@ -3,14 +3,6 @@
 from turnscope.providers._energy import EnergyVAD
 from turnscope.providers._openai_chat import OpenAIChatLLM
 from turnscope.providers._piper import PiperTTS
-from turnscope.providers._piper_plan import (
-    Clause,
-    PhonemeSequence,
-    pause_after_s,
-    phoneme_sequence,
-    place_words,
-    split_clauses,
-)
 from turnscope.providers._protocols import (
     LLM,
     STT,
@@ -32,51 +24,18 @@ from turnscope.providers._protocols import (
 )
 from turnscope.providers._scripted_llm import Rule, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
-from turnscope.providers._spoken_forms import ends_sentence, keeps_full_stop, say
-from turnscope.providers._spoken_numbers import (
-    AMOUNT,
-    CURRENCIES,
-    LARGE,
-    MONTHS_IN_SHORT,
-    UNITS,
-    Neighbours,
-    counted,
-    month_name,
-    say_number,
-)
-from turnscope.providers._spoken_text import Mark, SpokenWord, read_aloud
 from turnscope.providers._whisper import WhisperSTT
-from turnscope.providers._whisper_decode import (
-    NOTHING_HEARD,
-    Heard,
-    WhisperDecoder,
-    decoding_cost_s,
-    is_nothing,
-    load_whisper,
-    repeating_tail,
-)
 
 __all__ = [
-    "AMOUNT",
-    "CURRENCIES",
-    "LARGE",
     "LLM",
-    "MONTHS_IN_SHORT",
-    "NOTHING_HEARD",
     "STT",
     "TTS",
-    "UNITS",
     "VAD",
-    "Clause",
     "Compute",
     "EnergyVAD",
-    "Heard",
     "LLMConnection",
     "LLMItem",
-    "Mark",
-    "Neighbours",
     "OpenAIChatLLM",
-    "PhonemeSequence",
     "PiperTTS",
     "Resources",
     "Rule",
@@ -85,28 +44,11 @@ __all__ = [
     "ScriptedLLM",
     "SileroVAD",
     "SpeechChunk",
-    "SpokenWord",
     "TTSConnection",
     "TextDelta",
     "Transcript",
     "Usage",
     "VADStream",
     "VoiceOptions",
-    "WhisperDecoder",
     "WhisperSTT",
-    "counted",
-    "decoding_cost_s",
-    "ends_sentence",
-    "is_nothing",
-    "keeps_full_stop",
-    "load_whisper",
-    "month_name",
-    "pause_after_s",
-    "phoneme_sequence",
-    "place_words",
-    "read_aloud",
-    "repeating_tail",
-    "say",
-    "say_number",
-    "split_clauses",
 ]

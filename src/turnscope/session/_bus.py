@@ -1,5 +1,6 @@
-"""Carries events to those who look. A slow one loses events, is told how many, and delays nobody."""
+"""Carries events to those who look. One who is slow loses events and is told how many; one who raises harms nobody."""
 
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,12 @@ Record = Event | FloorInput
 """What a sink is given: what happened, and what the Floor was told."""
 
 Sink = Callable[[Record], None]
-"""A synchronous observer that misses nothing, such as an event log. It must be quick, and must not raise."""
+"""A synchronous observer that misses nothing, such as an event log. It must be quick.
+
+What it raises is logged, the first time, and stops nothing: it is given the next record as if nothing had happened.
+"""
+
+_logger = logging.getLogger("turnscope")
 
 
 class _Subscriber:
@@ -22,16 +28,17 @@ class _Subscriber:
         self._events: deque[Event] = deque()
         self._capacity = capacity
         self._lost = 0
+        self._lost_at = 0
         self._arrived = trio.Event()
         self._closed = False
 
     def put(self, event: Event) -> None:
         if len(self._events) >= self._capacity:
             self._lost += 1
+            self._lost_at = event.sample
         else:
             if self._lost:
-                self._events.append(EventsLost(event.sample, self._lost))
-                self._lost = 0
+                self._events.append(self._take_lost())
             self._events.append(event)
         self._arrived.set()
 
@@ -45,11 +52,17 @@ class _Subscriber:
     async def __anext__(self) -> Event:
         await trio.lowlevel.checkpoint()
         while not self._events:
+            if self._lost:
+                return self._take_lost()
             if self._closed:
                 raise StopAsyncIteration
             self._arrived = trio.Event()
             await self._arrived.wait()
         return self._events.popleft()
+
+    def _take_lost(self) -> EventsLost:
+        lost, self._lost = self._lost, 0
+        return EventsLost(self._lost_at, lost)
 
 
 class EventBus:
@@ -57,20 +70,28 @@ class EventBus:
 
     def __init__(self, sinks: tuple[Sink, ...]) -> None:
         self._sinks = sinks
+        self._raised: set[int] = set()
         self._subscribers: list[_Subscriber] = []
         self._closed = False
 
     def publish(self, event: Event) -> None:
         """Give `event` to everybody."""
-        for sink in self._sinks:
-            sink(event)
+        self._give_sinks(event)
         for subscriber in self._subscribers:
             subscriber.put(event)
 
     def log_input(self, item: FloorInput) -> None:
         """Give an input of the Floor to the sinks."""
-        for sink in self._sinks:
-            sink(item)
+        self._give_sinks(item)
+
+    def _give_sinks(self, record: Record) -> None:
+        for index, sink in enumerate(self._sinks):
+            try:
+                sink(record)
+            except Exception:
+                if index not in self._raised:
+                    self._raised.add(index)
+                    _logger.exception("sink %r raised when it was given %r", sink, record)
 
     @asynccontextmanager
     async def subscribe(self, capacity: int) -> AsyncGenerator[AsyncIterator[Event]]:

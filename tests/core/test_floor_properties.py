@@ -1,0 +1,445 @@
+"""Any session that obeys the Floor, in any order and timing: what always holds, and that a log replays to the same orders.
+
+The machine models what a session knows about its turns, and feeds what such a session could feed.
+"""
+
+import json
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.core.floors import PROFILES, floor_settings
+from turnscope.core import (
+    TRANSITIONS,
+    AbandonTurn,
+    AudioFinished,
+    AudioStarted,
+    CallerHungUp,
+    CancelAttempt,
+    CloseRequested,
+    CloseSession,
+    DeadlineReached,
+    DismissTurn,
+    EdgeProfile,
+    Emit,
+    Endpointing,
+    EndTurn,
+    Floor,
+    FloorInput,
+    FloorSettings,
+    FlushUtterance,
+    InterruptionSettings,
+    InterruptRequested,
+    InterruptSpeech,
+    InterruptTurn,
+    ListenFailed,
+    ListenOn,
+    OpenTurn,
+    Order,
+    Reaction,
+    ResumeSpeech,
+    SayCancelled,
+    SayRequested,
+    SessionOpened,
+    SpeechStarted,
+    SpeechStopped,
+    StartAttempt,
+    State,
+    StateChanged,
+    StopListening,
+    TextReceived,
+    TranscriptReceived,
+    Trigger,
+    TurnFailed,
+    TurnJoined,
+    TurnStarted,
+    UtteranceDismissed,
+    WordsPolicy,
+    YieldSpeech,
+    input_from_dict,
+    input_to_dict,
+)
+
+TICK = 160
+"""10 ms: the machine's times are multiples of it, so that things happen at the same time now and then."""
+
+TEXTS = st.sampled_from(["", "mm-hmm", "wait", "wait stop", "two lattes and", "yes please."])
+WAITS = st.sampled_from([0, 0, 1, 5, 30, 60, 110, 300])
+REACTIONS: tuple[Reaction, ...] = ("pause", "duck", "continue")
+
+
+@dataclass
+class Model:
+    """What the session knows about one turn."""
+
+    opened: bool = False
+    listens: bool = False
+    """It has a listening part, and that was not told to stop for good."""
+    hears: bool = False
+    """It hears the caller now: opened or told to hear on, and not flushed since."""
+    started: bool = False
+    """Its `TurnStarted` was published."""
+    attempts: int = 0
+    attempt: bool = False
+    """An answer is going on."""
+    audible: bool = False
+    yielded: bool = False
+    silenced: bool = False
+    """Its speech was interrupted, its text may go on."""
+    protected: bool = False
+    closings: int = 0
+    """How many orders have ended it."""
+    over: bool = False
+    """It has ended by itself."""
+    joined: bool = False
+    abandoned: bool = False
+
+    @property
+    def alive(self) -> bool:
+        return self.opened and not self.closings and not self.over
+
+    @property
+    def leaving(self) -> bool:
+        """It has ended, and its tasks may not have."""
+        return self.opened and (self.closings > 0 or self.over) and not self.joined and not self.abandoned
+
+    @property
+    def holds_the_floor(self) -> bool:
+        return self.alive and self.attempt and not self.silenced
+
+
+class Session(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.log: list[str] = []
+        self.orders: list[list[Order]] = []
+        self.turns: dict[int, Model] = {}
+        self.speaking: set[EdgeProfile] = set()
+        self.state = State.INITIAL
+        self.closed = 0
+        self.due_before = False
+
+    @initialize(
+        reaction=st.sampled_from(REACTIONS),
+        transcripts=st.integers(1, 2),
+        away=st.sampled_from([None, 2.0]),
+        longest=st.sampled_from([1.0, 5.0]),
+    )
+    def open(self, reaction: Reaction, transcripts: int, away: float | None, longest: float) -> None:
+        policy = WordsPolicy(frozenset({"mm-hmm"}), transcripts, 0.8)
+        self.settings: FloorSettings = floor_settings(
+            interruption=InterruptionSettings(policy, reaction),
+            endpointing=Endpointing(0.3, 1.0, 0.6, 1.25, 2.0, longest),
+            away_after_s=away,
+        )
+        self.floor = Floor(self.settings)
+        self.feed(SessionOpened(0))
+
+    # Feeding and obeying
+
+    def feed(self, item: FloorInput) -> list[Order]:
+        self.log.append(json.dumps(input_to_dict(item)))
+        one_step = not isinstance(item, DeadlineReached) and (
+            self.floor.deadline is None or self.floor.deadline > item.sample
+        )
+        orders = self.floor.receive(item)
+        self.orders.append(orders)
+        if one_step:
+            self._check_that_silence_is_first(orders)
+        for order in orders:
+            self._obey(order)
+        return orders
+
+    def _check_that_silence_is_first(self, orders: list[Order]) -> None:
+        kinds = ["quiet" if isinstance(order, (InterruptTurn, InterruptSpeech)) else "event" for order in orders]
+        assert kinds == sorted(kinds, reverse=True), orders
+        cut = [order.turn_id for order in orders if isinstance(order, (InterruptTurn, InterruptSpeech))]
+        audible = [turn_id for turn_id in cut if self._turn(turn_id).audible and not self._turn(turn_id).silenced]
+        assert audible == cut[: len(audible)], "what is audible is silenced before what only waits"
+
+    def _turn(self, turn_id: int) -> Model:
+        return self.turns.setdefault(turn_id, Model())
+
+    def _obey(self, order: Order) -> None:
+        assert not self.closed or isinstance(order, (InterruptTurn, AbandonTurn)), order
+        match order:
+            case Emit(event):
+                match event:
+                    case StateChanged(old=old, new=new, trigger=trigger):
+                        assert State(old) is self.state
+                        assert TRANSITIONS[State(old), Trigger(trigger)] is State(new)
+                        self.state = State(new)
+                    case TurnStarted(turn_id=turn_id):
+                        assert not self._turn(turn_id).started
+                        self._turn(turn_id).started = True
+                    case UtteranceDismissed(turn_id=turn_id):
+                        assert not self._turn(turn_id).started
+                return
+            case CloseSession():
+                self.closed += 1
+                assert self.closed == 1
+                return
+        turn = self._turn(order.turn_id)
+        match order:
+            case OpenTurn(_, listen_from):
+                assert not turn.opened
+                assert not turn.closings
+                turn.opened = True
+                turn.listens = turn.hears = listen_from is not None
+                assert listen_from is None or 0 <= listen_from <= self.now
+            case FlushUtterance():
+                assert turn.alive
+                assert turn.hears
+                turn.hears = False
+            case ListenOn(_, listen_from):
+                assert turn.alive
+                assert turn.listens
+                assert not turn.hears
+                assert listen_from <= self.now
+                turn.hears = True
+            case StopListening():
+                assert turn.listens
+                turn.listens = turn.hears = False
+            case StartAttempt(turn_id, attempt):
+                assert turn.alive
+                assert turn.started
+                assert not turn.attempt
+                assert attempt == turn.attempts + 1
+                for other_id, other in self.turns.items():
+                    assert other_id == turn_id or not (other.leaving or other.attempt), f"turn {other_id} is not gone"
+                turn.attempts, turn.attempt = attempt, True
+            case CancelAttempt(_, attempt):
+                assert turn.attempt
+                assert attempt == turn.attempts
+                assert not turn.audible
+                turn.attempt = False
+            case YieldSpeech(_, reaction):
+                assert turn.holds_the_floor
+                assert turn.audible
+                assert not turn.yielded
+                assert not turn.protected
+                assert reaction == self.settings.interruption.reaction != "continue"
+                turn.yielded = True
+            case ResumeSpeech():
+                assert turn.holds_the_floor
+                assert turn.yielded
+                turn.yielded = False
+            case InterruptSpeech():
+                assert turn.holds_the_floor
+                turn.silenced = True
+            case InterruptTurn():
+                assert not turn.opened or (turn.started and not turn.over) or turn.silenced
+                self._close(turn)
+            case EndTurn():
+                assert turn.opened
+                assert turn.started
+                assert not turn.over
+                self._close(turn)
+            case DismissTurn():
+                assert turn.opened
+                assert not turn.started
+                self._close(turn)
+            case AbandonTurn():
+                assert turn.leaving
+                turn.abandoned = True
+
+    @staticmethod
+    def _close(turn: Model) -> None:
+        turn.closings += 1
+        assert turn.closings == 1, "one ending each"
+        turn.attempt = turn.hears = turn.listens = False
+
+    def pick(self, data: st.DataObject, turn_ids: list[int]) -> int:
+        return data.draw(st.sampled_from(turn_ids), label="turn")
+
+    def which(self, **wanted: bool) -> list[int]:
+        return [
+            turn_id
+            for turn_id, turn in self.turns.items()
+            if all(getattr(turn, name) is value for name, value in wanted.items())
+        ]
+
+    # Time
+
+    @rule(ticks=WAITS)
+    def time_passes(self, ticks: int) -> None:
+        until = self.now + ticks * TICK
+        for _ in range(100):
+            deadline = self.floor.deadline
+            if deadline is None or deadline > until:
+                break
+            self.now = deadline
+            self.feed(DeadlineReached(deadline))
+        else:
+            raise AssertionError(f"the floor wants to be called again and again at {self.now}")
+        self.now = until
+
+    @rule(ticks=WAITS)
+    def the_session_is_late(self, ticks: int) -> None:
+        """Whatever comes next comes before the deadlines that were missed are reported."""
+        self.now += ticks * TICK
+
+    # The caller
+
+    @rule(profile=st.sampled_from(PROFILES), since=st.integers(0, 20))
+    def caller_starts(self, profile: EdgeProfile, since: int) -> None:
+        if profile not in self.speaking:
+            self.speaking.add(profile)
+            onset = max(self.now - since * TICK, 0)
+            self.feed(SpeechStarted(self.now, onset, max(onset - 4800, 0), profile, 0.9))
+
+    @rule(ago=st.integers(0, 20))
+    def caller_stops(self, ago: int) -> None:
+        for profile in sorted(self.speaking):
+            self.speaking.discard(profile)
+            self.feed(SpeechStopped(self.now, max(self.now - ago * TICK, 0), profile))
+
+    @rule(profile=st.sampled_from(PROFILES))
+    def one_detector_stops(self, profile: EdgeProfile) -> None:
+        if profile in self.speaking:
+            self.speaking.discard(profile)
+            self.feed(SpeechStopped(self.now, self.now, profile))
+
+    @precondition(lambda self: self.which(listens=True))
+    @rule(data=st.data(), text=TEXTS, final=st.booleans(), lag=st.integers(0, 30))
+    def words_are_understood(self, data: st.DataObject, text: str, final: bool, lag: int) -> None:
+        turn_id = self.pick(data, self.which(listens=True))
+        self.feed(TranscriptReceived(self.now, turn_id, text, final, max(self.now - lag * TICK, 0)))
+
+    @rule(text=TEXTS)
+    def caller_types(self, text: str) -> None:
+        self.feed(TextReceived(self.now, self.floor.next_turn_id, text))
+
+    # The session's parts
+
+    @precondition(lambda self: any(turn.holds_the_floor and not turn.audible for turn in self.turns.values()))
+    @rule()
+    def agent_is_heard(self) -> None:
+        for turn_id, turn in self.turns.items():
+            if turn.holds_the_floor and not turn.audible:
+                turn.audible = True
+                self.feed(AudioStarted(self.now, turn_id))
+                return
+
+    @precondition(lambda self: any(turn.attempt and not turn.yielded for turn in self.turns.values()))
+    @rule(data=st.data(), fails=st.booleans())
+    def answer_ends(self, data: st.DataObject, fails: bool) -> None:
+        turn_id = self.pick(data, [turn_id for turn_id in self.which(attempt=True) if not self.turns[turn_id].yielded])
+        turn = self.turns[turn_id]
+        turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
+        self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))
+
+    @precondition(lambda self: self.which(listens=True))
+    @rule(data=st.data())
+    def listening_fails(self, data: st.DataObject) -> None:
+        turn_id = self.pick(data, self.which(listens=True))
+        orders = self.feed(ListenFailed(self.now, turn_id, "stt", "broke"))
+        opened = [order for order in orders if isinstance(order, OpenTurn) and order.listen_from is not None]
+        assert not opened, "a listener that fails at once would be opened for ever"
+
+    @precondition(lambda self: any(self._gone_soon()))
+    @rule(data=st.data())
+    def tasks_end(self, data: st.DataObject) -> None:
+        turn_id = self.pick(data, self._gone_soon())
+        self.turns[turn_id].joined = True
+        self.feed(TurnJoined(self.now, turn_id))
+
+    def _gone_soon(self) -> list[int]:
+        return [
+            turn_id
+            for turn_id, turn in self.turns.items()
+            if turn.opened and (turn.closings or turn.over) and not turn.joined
+        ]
+
+    # The application
+
+    @rule(protected=st.booleans())
+    def application_says(self, protected: bool) -> None:
+        turn_id = self.floor.next_turn_id
+        self._turn(turn_id).protected = protected
+        self.feed(SayRequested(self.now, turn_id, "Hello.", not protected))
+
+    @precondition(lambda self: self.turns)
+    @rule(data=st.data())
+    def application_cancels(self, data: st.DataObject) -> None:
+        self.feed(SayCancelled(self.now, self.pick(data, sorted(self.turns)), "changed my mind"))
+
+    @rule(speech_only=st.booleans())
+    def application_interrupts(self, speech_only: bool) -> None:
+        orders = self.feed(InterruptRequested(self.now, "interrupted", speech_only))
+        assert not self.floor.agent_is_audible
+        assert speech_only or not any(turn.silenced and turn.alive for turn in self.turns.values()), orders
+
+    @precondition(lambda self: len(self.log) > 25)
+    @rule(by_caller=st.booleans())
+    def the_end(self, by_caller: bool) -> None:
+        self.feed(CallerHungUp(self.now) if by_caller else CloseRequested(self.now))
+        assert self.closed == 1
+        assert not any(turn.alive for turn in self.turns.values()), "everything that was open is closed"
+
+    # What is late or lost on its way
+
+    @rule(data=st.data(), kind=st.sampled_from([AudioStarted, AudioFinished, TurnJoined, SayCancelled]))
+    def something_stale(self, data: st.DataObject, kind: type[AudioStarted | AudioFinished | TurnJoined]) -> None:
+        gone = [turn_id for turn_id, turn in self.turns.items() if turn.joined]
+        turn_id = self.pick(data, [*gone, 999])
+        quiet = self.floor.deadline is None or self.floor.deadline > self.now
+        item = SayCancelled(self.now, turn_id, "late") if kind is SayCancelled else kind(self.now, turn_id)
+        orders = self.feed(item)
+        assert not (quiet and orders), orders
+
+    # What always holds
+
+    @invariant()
+    def states_are_told(self) -> None:
+        assert self.floor.state is self.state
+        assert (self.state is State.ENDED) == bool(self.closed)
+
+    @invariant()
+    def at_most_one_turn_holds_the_floor(self) -> None:
+        holders = [turn for turn in self.turns.values() if turn.holds_the_floor]
+        assert len(holders) <= 1
+        audible = any(turn.audible for turn in holders)
+        assert self.floor.agent_is_audible is audible
+        assert (self.state is State.SPEAKING) is audible
+
+    @invariant()
+    def at_most_one_listener_is_undecided(self) -> None:
+        listeners = [turn for turn in self.turns.values() if turn.alive and turn.hears]
+        assert len(listeners) <= 1
+
+    @invariant()
+    def the_deadline_lies_not_in_the_past(self) -> None:
+        deadline = self.floor.deadline
+        if deadline is not None and deadline < self.now:
+            assert self.now > self._last_sample(), "only as long as the session is late"
+
+    def _last_sample(self) -> int:
+        return int(json.loads(self.log[-1])["sample"])
+
+    @invariant()
+    def nobody_is_waited_for_without_a_deadline(self) -> None:
+        if any(turn.leaving for turn in self.turns.values()):
+            assert self.floor.deadline is not None
+
+    @invariant()
+    def new_ids_are_new(self) -> None:
+        assert all(turn_id < self.floor.next_turn_id for turn_id in self.turns)
+
+    def teardown(self) -> None:
+        floor = Floor(self.settings)
+        for line, orders in zip(self.log, self.orders, strict=True):
+            assert floor.receive(input_from_dict(json.loads(line))) == orders
+        assert floor.deadline == self.floor.deadline
+
+
+TestAnySessionThatObeysTheFloor = Session.TestCase
+TestAnySessionThatObeysTheFloor.settings = settings(
+    max_examples=150,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
