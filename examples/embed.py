@@ -1,27 +1,30 @@
-"""Embed an agent in a Trio program: greet the caller, then show everything that happens until they hang up."""
+"""Embed an agent in a Trio program: greet a caller, who cuts in, and show what happens until they hang up."""
 
+import numpy as np
 import trio
 
-import turnscope
-from turnscope.providers import PiperTTS, Rule, ScriptedLLM, SileroVAD, WhisperSTT
-from turnscope.transports import WavTransport
+from turnscope import Agent, PiperTTS, Rule, ScriptedLLM, SileroVAD, WavTransport, WhisperSTT, open_session
+from turnscope.core import StateChanged
+from turnscope.transports import read_audio
 
-agent = turnscope.Agent(
+agent = Agent(
     vad=SileroVAD(),
     stt=WhisperSTT(),
-    llm=ScriptedLLM([Rule("two", "Two coffees, and a tea."), Rule("", "Your order is one coffee and one tea.")]),
+    llm=ScriptedLLM([Rule("coffee", "A large coffee and a muffin, coming up.")], fallback="Pardon?"),
     tts=PiperTTS(),
 )
 
 
 async def main() -> None:
-    transport = WavTransport("examples/barge_in/caller.wav", out="out/embed.wav")
-    async with turnscope.open_session(agent, transport) as session:
-        handle = await session.say("Hello, how can I help?", allow_interruptions=True)
-        print(await handle.wait_for_playout())  # Completed(...) or Interrupted(heard=..., cause=...)
-        async with session.events() as events:
-            async for event in events:
-                print(f"{event.at:7.3f} s  {event}")
+    order = read_audio("examples/barge_in/order.wav", 16_000)
+    caller = WavTransport(np.concatenate([np.zeros(32_000, np.float32), order]), tail_s=6)
+    async with open_session(agent, caller) as session, session.events() as events:
+        greeting = await session.say("Hello, and welcome to our little coffee shop. What can I do for you?")
+        async for event in events:
+            print(f"{event.at:7.3f} s  {event}")
+            if isinstance(event, StateChanged) and event.new == "ended":
+                break
+    print("The greeting:", greeting.outcome)
 
 
 trio.run(main)

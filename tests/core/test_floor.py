@@ -36,6 +36,7 @@ from turnscope.core import (
     StartAttempt,
     StateChanged,
     StopListening,
+    TurnJoined,
     TurnOpened,
     TurnStarted,
     UtteranceDismissed,
@@ -205,7 +206,7 @@ def test_a_caller_who_outlasts_the_longest_turn_does_not_count_as_interrupting_s
     bench.pass_time_until(11.0)
     orders = bench.audio_starts(11.5, 1)
     assert only(orders, TurnOpened) == TurnOpened(at(11.5), 2, at(11.0), 1)
-    assert deeds(orders) == [YieldSpeech(1, "pause"), StopListening(1), OpenTurn(2, at(11.0))]
+    assert deeds(orders) == [StopListening(1), YieldSpeech(1, "pause"), OpenTurn(2, at(11.0))]
 
 
 # Taking an answer back
@@ -681,6 +682,15 @@ def test_a_late_join_is_forgiven() -> None:
     bench.types(4.0, 3, "really")
     assert deeds(bench.pass_time_until(5.0)) == [AbandonTurn(2), StartAttempt(3, 1, "really", verbatim=False)]
     assert bench.state == "processing"
+
+
+def test_a_turn_whose_end_is_told_late_is_not_abandoned_as_well() -> None:
+    """It had two endings when its tasks ended at the very sample of the deadline, or the session was late."""
+    bench = Bench()
+    bench.is_speaking()
+    bench.types(2.0, 2, "never mind")
+    for late in (TurnJoined(at(3.0), 1), TurnJoined(at(3.7), 1)):
+        assert none_of(bench.feed(late), AbandonTurn)
 
 
 def test_no_answer_begins_while_one_of_two_turns_is_left() -> None:

@@ -1,4 +1,4 @@
-"""Any session that obeys the Floor, in any order and timing: what always holds, and that a log replays to the same orders.
+"""Any session that obeys the Floor, whatever happens when: what always holds, and that a log replays to the same orders.
 
 The machine models what a session knows about its turns, and feeds what such a session could feed.
 """
@@ -67,6 +67,7 @@ TICK = 160
 
 TEXTS = st.sampled_from(["", "mm-hmm", "wait", "wait stop", "two lattes and", "yes please."])
 WAITS = st.sampled_from([0, 0, 1, 5, 30, 60, 110, 300])
+ONE_IN_EIGHT = st.integers(0, 7).map(lambda number: number == 7)
 REACTIONS: tuple[Reaction, ...] = ("pause", "duck", "continue")
 
 
@@ -147,7 +148,7 @@ class Session(RuleBasedStateMachine):
         )
         orders = self.floor.receive(item)
         self.orders.append(orders)
-        if one_step:
+        if one_step and not isinstance(item, AudioStarted):  # it is told before it may be undone
             self._check_that_silence_is_first(orders)
         for order in orders:
             self._obey(order)
@@ -157,8 +158,8 @@ class Session(RuleBasedStateMachine):
         kinds = ["quiet" if isinstance(order, (InterruptTurn, InterruptSpeech)) else "event" for order in orders]
         assert kinds == sorted(kinds, reverse=True), orders
         cut = [order.turn_id for order in orders if isinstance(order, (InterruptTurn, InterruptSpeech))]
-        audible = [turn_id for turn_id in cut if self._turn(turn_id).audible and not self._turn(turn_id).silenced]
-        assert audible == cut[: len(audible)], "what is audible is silenced before what only waits"
+        audible = {turn_id for turn_id in cut if self._turn(turn_id).audible and not self._turn(turn_id).silenced}
+        assert not audible or cut[0] in audible, "what is audible is silenced before what only waits"
 
     def _turn(self, turn_id: int) -> Model:
         return self.turns.setdefault(turn_id, Model())
@@ -231,7 +232,8 @@ class Session(RuleBasedStateMachine):
                 assert turn.holds_the_floor
                 turn.silenced = True
             case InterruptTurn():
-                assert not turn.opened or (turn.started and not turn.over) or turn.silenced
+                assert not turn.opened or turn.started
+                assert not turn.over
                 self._close(turn)
             case EndTurn():
                 assert turn.opened
@@ -264,8 +266,12 @@ class Session(RuleBasedStateMachine):
 
     # Time
 
-    @rule(ticks=WAITS)
-    def time_passes(self, ticks: int) -> None:
+    @rule(ticks=WAITS, stuck=ONE_IN_EIGHT)
+    def time_passes(self, ticks: int, stuck: bool) -> None:
+        """Deadlines are kept, and turns that have ended are gone, unless something of theirs is stuck."""
+        if not stuck:
+            for turn_id in self._gone_soon():
+                self._join(turn_id)
         until = self.now + ticks * TICK
         for _ in range(100):
             deadline = self.floor.deadline
@@ -277,41 +283,54 @@ class Session(RuleBasedStateMachine):
             raise AssertionError(f"the floor wants to be called again and again at {self.now}")
         self.now = until
 
-    @rule(ticks=WAITS)
-    def the_session_is_late(self, ticks: int) -> None:
-        """Whatever comes next comes before the deadlines that were missed are reported."""
-        self.now += ticks * TICK
+    @rule(ticks=WAITS, late=ONE_IN_EIGHT)
+    def the_session_is_late(self, ticks: int, late: bool) -> None:
+        """What comes next comes before the deadlines that were missed are reported."""
+        if late:
+            self.now += ticks * TICK
 
     # The caller
 
-    @rule(profile=st.sampled_from(PROFILES), since=st.integers(0, 20))
-    def caller_starts(self, profile: EdgeProfile, since: int) -> None:
+    def _starts(self, profile: EdgeProfile, since: int = 5) -> None:
         if profile not in self.speaking:
             self.speaking.add(profile)
             onset = max(self.now - since * TICK, 0)
             self.feed(SpeechStarted(self.now, onset, max(onset - 4800, 0), profile, 0.9))
 
-    @rule(ago=st.integers(0, 20))
-    def caller_stops(self, ago: int) -> None:
-        for profile in sorted(self.speaking):
+    def _stops(self, profile: EdgeProfile, ago: int = 5) -> None:
+        if profile in self.speaking:
             self.speaking.discard(profile)
             self.feed(SpeechStopped(self.now, max(self.now - ago * TICK, 0), profile))
 
-    @rule(profile=st.sampled_from(PROFILES))
-    def one_detector_stops(self, profile: EdgeProfile) -> None:
-        if profile in self.speaking:
-            self.speaking.discard(profile)
-            self.feed(SpeechStopped(self.now, self.now, profile))
+    def _understood(self, turn_id: int, text: str, *, final: bool, lag: int = 0) -> None:
+        self.feed(TranscriptReceived(self.now, turn_id, text, final, max(self.now - lag * TICK, 0)))
+
+    @rule(profile=st.sampled_from(PROFILES), since=st.integers(0, 20))
+    def one_detector_hears_speech(self, profile: EdgeProfile, since: int) -> None:
+        self._starts(profile, since)
+
+    @rule(profile=st.sampled_from(PROFILES), ago=st.integers(0, 20))
+    def one_detector_hears_silence(self, profile: EdgeProfile, ago: int) -> None:
+        self._stops(profile, ago)
+
+    @rule(ticks=WAITS)
+    def caller_speaks(self, ticks: int) -> None:
+        self._starts("barge_in")
+        self.time_passes(ticks=ticks, stuck=False)
+        self._starts("turn", since=5 + ticks)
+
+    @rule(ticks=WAITS, text=TEXTS)
+    def caller_has_spoken(self, ticks: int, text: str) -> None:
+        self._stops("barge_in")
+        self._stops("turn")
+        self.time_passes(ticks=ticks, stuck=False)
+        for turn_id in self.which(listens=True, attempt=False):
+            self._understood(turn_id, text, final=True)
 
     @precondition(lambda self: self.which(listens=True))
     @rule(data=st.data(), text=TEXTS, final=st.booleans(), lag=st.integers(0, 30))
     def words_are_understood(self, data: st.DataObject, text: str, final: bool, lag: int) -> None:
-        turn_id = self.pick(data, self.which(listens=True))
-        self.feed(TranscriptReceived(self.now, turn_id, text, final, max(self.now - lag * TICK, 0)))
-
-    @rule(text=TEXTS)
-    def caller_types(self, text: str) -> None:
-        self.feed(TextReceived(self.now, self.floor.next_turn_id, text))
+        self._understood(self.pick(data, self.which(listens=True)), text, final=final, lag=lag)
 
     # The session's parts
 
@@ -329,8 +348,8 @@ class Session(RuleBasedStateMachine):
     def answer_ends(self, data: st.DataObject, fails: bool) -> None:
         turn_id = self.pick(data, [turn_id for turn_id in self.which(attempt=True) if not self.turns[turn_id].yielded])
         turn = self.turns[turn_id]
-        turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
         self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))
+        turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
 
     @precondition(lambda self: self.which(listens=True))
     @rule(data=st.data())
@@ -343,7 +362,9 @@ class Session(RuleBasedStateMachine):
     @precondition(lambda self: any(self._gone_soon()))
     @rule(data=st.data())
     def tasks_end(self, data: st.DataObject) -> None:
-        turn_id = self.pick(data, self._gone_soon())
+        self._join(self.pick(data, self._gone_soon()))
+
+    def _join(self, turn_id: int) -> None:
         self.turns[turn_id].joined = True
         self.feed(TurnJoined(self.now, turn_id))
 
@@ -356,24 +377,28 @@ class Session(RuleBasedStateMachine):
 
     # The application
 
-    @rule(protected=st.booleans())
-    def application_says(self, protected: bool) -> None:
-        turn_id = self.floor.next_turn_id
-        self._turn(turn_id).protected = protected
-        self.feed(SayRequested(self.now, turn_id, "Hello.", not protected))
+    @rule(
+        data=st.data(),
+        deed=st.sampled_from(["type", "say", "say protected", "cancel", "interrupt", "interrupt speech"]),
+    )
+    def application_does_something(self, data: st.DataObject, deed: str) -> None:
+        new_id = self.floor.next_turn_id
+        match deed:
+            case "type":
+                self.feed(TextReceived(self.now, new_id, "three lattes"))
+            case "say" | "say protected":
+                self._turn(new_id).protected = deed == "say protected"
+                self.feed(SayRequested(self.now, new_id, "Hello.", deed == "say"))
+            case "cancel":
+                self.feed(SayCancelled(self.now, self.pick(data, [*self.turns, 999]), "changed my mind"))
+            case _:
+                self.feed(InterruptRequested(self.now, "interrupted", deed == "interrupt speech"))
+                assert not self.floor.agent_is_audible
+                assert deed == "interrupt speech" or not any(
+                    turn.silenced and turn.alive for turn in self.turns.values()
+                )
 
-    @precondition(lambda self: self.turns)
-    @rule(data=st.data())
-    def application_cancels(self, data: st.DataObject) -> None:
-        self.feed(SayCancelled(self.now, self.pick(data, sorted(self.turns)), "changed my mind"))
-
-    @rule(speech_only=st.booleans())
-    def application_interrupts(self, speech_only: bool) -> None:
-        orders = self.feed(InterruptRequested(self.now, "interrupted", speech_only))
-        assert not self.floor.agent_is_audible
-        assert speech_only or not any(turn.silenced and turn.alive for turn in self.turns.values()), orders
-
-    @precondition(lambda self: len(self.log) > 25)
+    @precondition(lambda self: len(self.log) > 40)
     @rule(by_caller=st.booleans())
     def the_end(self, by_caller: bool) -> None:
         self.feed(CallerHungUp(self.now) if by_caller else CloseRequested(self.now))

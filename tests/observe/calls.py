@@ -1,6 +1,5 @@
 """Calls to look at: short, with fakes, in virtual time."""
 
-from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any
@@ -78,5 +77,3 @@ def _later(item: Any, samples: int, turns: int) -> Any:
         elif value is not None and field.name in _TIMES | _IDS:
             changes[field.name] = value + (samples if field.name in _TIMES else turns)
     return replace(item, **changes)
-
-

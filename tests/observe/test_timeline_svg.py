@@ -160,3 +160,22 @@ def test_no_word_covers_another_word_of_its_voice(spoken: list[tuple[int, int, s
 def test_a_call_of_odd_length_is_drawn(length: int) -> None:
     track = np.ones(length, np.float32)
     assert "<path" in timeline_svg([], track, track)
+
+
+def test_labels_at_the_right_edge_stand_left_of_their_lines_and_no_line_crosses_them() -> None:
+    marks = [Mark(sample, "onset", "x" * 10) for sample in (900, 940, 990)]
+    flags, left_over = place_flags([marks], float, lambda label: 10.0 * len(label), (0.0, 1000.0), 12)
+    assert left_over == []
+    placed = {flag.x: (flag.flipped, flag.row) for flag in flags}
+    assert placed[990.0] == (True, 0)
+    assert placed[940.0] == (True, 1)
+
+
+def test_strips_follow_one_another_and_cover_the_call() -> None:
+    events, user, agent = repeated(barge_in(), 4)
+    image = ElementTree.fromstring(timeline_svg(events, user, agent))
+    seconds = [text.text for text in texts(image) if text.get("font-size") == "10" and text.text]
+    times = [float(label.removesuffix(" s")) for label in seconds if label.endswith(" s")]
+    assert times == sorted(times)
+    assert times[0] == 0
+    assert times[-1] * 16000 >= len(user) - 8000

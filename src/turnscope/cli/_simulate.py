@@ -40,8 +40,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument("scenario", metavar="SCENARIO.toml", type=Path, help="the agent, and what the caller does")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the six files")
-    parser.add_argument("--seed", metavar="N", type=int, help="for the order of simultaneous things (default: the file's)")
-    parser.add_argument("--realtime", action="store_true", help="run on the wall clock, with threads, as a live call does")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, help="for the order of simultaneous things (default: the file's)"
+    )
+    parser.add_argument(
+        "--realtime", action="store_true", help="run on the wall clock, with threads, as a live call does"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress and no timeline, only where the call is")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=_run)

@@ -114,6 +114,7 @@ class HungUp:
 
 
 Outcome = Completed | Interrupted | Failed | HungUp
+"""How a turn ends."""
 
 
 @dataclass(frozen=True, slots=True)

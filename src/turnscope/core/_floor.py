@@ -17,9 +17,6 @@ __all__ = ["Floor"]
 MAX_ZOMBIES = 1
 """How many turns at once may have tasks that do not end, before the session gives up."""
 
-QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech)
-"""Orders that make the agent quiet, or quieter."""
-
 
 class Floor(Interrupting):
     """Decides who speaks.
@@ -31,20 +28,18 @@ class Floor(Interrupting):
     def receive(self, item: inp.FloorInput) -> list[do.Order]:
         """Take one input, and say what is to be done about it, in order."""
         self._now = max(self._now, item.sample)
-        orders: list[do.Order] = []
+        if isinstance(item, inp.TurnJoined):
+            self._deadlines.clear(f"join {item.turn_id}")  # however late, it was in time
         while (due := self._deadlines.pop_due(self._now)) is not None:
             self._expire(due)
-            orders += self._silence_first()
+            self._end_step()
         if self.state is State.ENDED:
             self._take_when_ended(item)
         else:
             self._take(item)
-        return orders + self._silence_first()
-
-    def _silence_first(self) -> list[do.Order]:
-        """The orders of one step, those that quieten the agent first, so that no observer of events delays them."""
-        orders, self._orders = self._orders, []
-        return sorted(orders, key=lambda order: not isinstance(order, QUIETENING))
+        self._end_step()
+        orders, self._given = self._given, []
+        return orders
 
     def _take(self, item: inp.FloorInput) -> None:
         match item:
@@ -84,9 +79,8 @@ class Floor(Interrupting):
 
     def _take_when_ended(self, item: inp.FloorInput) -> None:
         match item:
-            case inp.TurnJoined():
-                self._deadlines.clear(f"join {item.turn_id}")
             case inp.SayRequested() | inp.TextReceived():
+                self._claim_id(item.turn_id)
                 self._order(do.InterruptTurn(item.turn_id, ev.Cause("shutdown", self._now)))
 
     def _expire(self, name: str) -> None:
@@ -180,12 +174,16 @@ class Floor(Interrupting):
             self._bind(holder.hearing)
             holder.hearing = None
             self._order(do.StopListening(holder.turn_id))
+        self._end_step()
         if self._heard is not None:
             self._step_back(holder, self._heard)
         elif "barge_in" in self._speaking:
             self._challenge(holder, self._speaking["barge_in"])
 
     def _turn_over(self, turn_id: int, trigger: Trigger) -> None:
+        if self._muted == turn_id:
+            self._muted = None
+            self._await_join(turn_id)
         holder = self._holder
         if holder is None or holder.turn_id != turn_id:
             return
@@ -210,7 +208,6 @@ class Floor(Interrupting):
             self._muted = None
         self._joining.discard(turn_id)
         self._zombies.discard(turn_id)
-        self._deadlines.clear(f"join {turn_id}")
         self._begin_if_due()
 
     def _give_up_joining(self, turn_id: int) -> None:

@@ -14,6 +14,9 @@ from turnscope.core._states import State, Trigger, next_state
 
 __all__ = ["FloorState", "Holder"]
 
+_QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech)
+"""Orders that make the agent quiet, or quieter."""
+
 
 @dataclass(slots=True)
 class Holder:
@@ -38,6 +41,9 @@ class FloorState:
         self.state = State.INITIAL
         self._now = 0
         self._orders: list[do.Order] = []
+        """Orders of the step that is being taken."""
+        self._given: list[do.Order] = []
+        """Orders of the steps before it."""
         self._deadlines = Deadlines()
         self._next_turn_id = 1
         self._holder: Holder | None = None
@@ -75,6 +81,11 @@ class FloorState:
 
     def _emit(self, event: ev.Event) -> None:
         self._orders.append(do.Emit(event))
+
+    def _end_step(self) -> None:
+        """The orders that quieten the agent go before the others of the step: no observer of events delays them."""
+        self._given += sorted(self._orders, key=lambda order: not isinstance(order, _QUIETENING))
+        self._orders = []
 
     def _go(self, trigger: Trigger, turn_id: int | None = None) -> None:
         old, self.state = self.state, next_state(self.state, trigger)

@@ -209,6 +209,7 @@ FloorInput = (
     | CallerHungUp
     | CloseRequested
 )
+"""Whatever the Floor can be told."""
 
 _BY_NAME: dict[str, type[FloorInput]] = {kind.__name__: kind for kind in get_args(FloorInput)}
 

@@ -6,6 +6,7 @@ from typing import Literal
 __all__ = ["Message", "Role"]
 
 Role = Literal["system", "user", "assistant"]
+"""Who says a message."""
 
 
 @dataclass(frozen=True, slots=True)

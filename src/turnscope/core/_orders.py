@@ -158,3 +158,4 @@ Order = (
     | AbandonTurn
     | CloseSession
 )
+"""Whatever the Floor can order."""

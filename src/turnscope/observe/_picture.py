@@ -1,7 +1,9 @@
 """What a drawing of a conversation shows, worked out from its events and its audio. Draws nothing itself."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -326,9 +328,15 @@ def _distance(origin: int, sample: int) -> str:
     return f"{(sample - origin) * 1000 / CLOCK_HZ:+.0f} ms".replace("-", "−")
 
 
-def _within(spans: Iterable[Span], limits: Span) -> tuple[Span, ...]:
-    cut = (Span(max(span.start, limits.start), min(span.stop, limits.stop)) for span in spans)
-    return tuple(span for span in cut if span.stop > span.start)
+def _within(spans: Sequence[Span], limits: Span) -> tuple[Span, ...]:
+    """The parts inside `limits` of spans that are in order and do not touch."""
+    first = bisect_right(spans, limits.start, key=lambda span: span.stop)
+    found: list[Span] = []
+    for span in islice(spans, first, None):
+        if span.start >= limits.stop:
+            break
+        found.append(Span(max(span.start, limits.start), min(span.stop, limits.stop)))
+    return tuple(found)
 
 
 def _union(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -92,7 +92,7 @@ class _Drawing:
     # Header and footer
 
     def _header(self, title: str) -> None:
-        self._svg.text(24, 36, _shortened(title, 20, RIGHT - 24), INK, font_size=20, font_weight=600)
+        self._svg.text(24, 36, _shortened(title, 23, RIGHT - 24), INK, font_size=20, font_weight=600)
         counts = counted_summary(self._whole, " · ")
         self._svg.text(24, 57, counts, QUIET, font_size=13)
         x = 24.0
@@ -169,7 +169,7 @@ class _Drawing:
         self._lane("caller", axis, caller, LANE)
         self._band(axis, band, BAND)
         self._lane("agent", axis, agent, LANE)
-        self._lines(flags, bare, axis, top, (caller, caller + LANE), (band, bottom))
+        self._lines(flags, bare, axis, top, (caller, caller + LANE), (agent, bottom))
         self._words(words["caller"], caller + LANE + 14)
         self._words(words["agent"], bottom + 14)
         self._y = bottom + LINE_PX * lines["agent"] + 8

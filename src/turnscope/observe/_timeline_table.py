@@ -45,9 +45,7 @@ def words_table(whole: Picture, width: int, *, ascii_only: bool = False) -> Tabl
         lines = Text("\n".join(plain(line) for line in note.split("\n")))
         time = clock(phrase.start) + ("" if phrase.stop == phrase.start else f"–{clock(phrase.stop)}")
         style = "cyan" if phrase.who == "caller" else "green"
-        table.add_row(
-            Text(plain(time)), Text(phrase.who, style), _words(phrase, ascii_only=ascii_only), lines
-        )
+        table.add_row(Text(plain(time)), Text(phrase.who, style), _words(phrase, ascii_only=ascii_only), lines)
     if len(whole.phrases) > MAX_ROWS:
         table.add_row(Text(plain("…")), "", Text(f"and {len(whole.phrases) - MAX_ROWS} more"), "")
     return table

@@ -8,7 +8,7 @@ from turnscope.observe._spans import Span, place_words
 from turnscope.observe._svg import text_width
 
 MAX_LINES = 5
-UNHEARD_LINES = 2
+UNHEARD_LINES = 3
 """How many lines of a reply that was cut off show what was not heard; the rest is counted."""
 
 
@@ -57,7 +57,7 @@ def _placed(phrase: Phrase) -> Sequence[tuple[str, int, int]]:
     if phrase.who == "caller" and not phrase.heard:
         return [("(no words)", phrase.start, phrase.start)]
     if phrase.note == "typed":
-        return [(f"typed: {phrase.heard}", phrase.start, phrase.start)]
+        return [(word, phrase.start, phrase.start) for word in f"typed: {phrase.heard}".split()]
     return place_words(phrase.heard, phrase.voiced)
 
 
@@ -92,7 +92,7 @@ class _Layout:
         waiting = list(words)
         shown = 0
         while waiting and shown < UNHEARD_LINES and line < MAX_LINES:
-            start, stop = self._room(line, x, limit)
+            start, stop = self._room(line, waiting, x, limit)
             taken = _that_fit(waiting, stop - start, self._size)
             shown += taken > 0
             more = f"… {_counted(len(waiting), 'more word')}"
@@ -106,13 +106,12 @@ class _Layout:
                     self._put(more, self._until(line), line, "more", self._size)
             line += 1
 
-    def _room(self, line: int, x: float, limit: float) -> tuple[float, float]:
+    def _room(self, line: int, words: Sequence[str], x: float, limit: float) -> tuple[float, float]:
         """Where words that were not heard may stand: only the first line has to end before the next phrase."""
-        start = max(x, self._until(line))
-        stop = limit if line == 0 else self._right
-        if line > 0 and stop - start < 240:
-            start = max(self._left, self._until(line), stop - 420)
-        return start, stop
+        if line == 0:
+            return max(x, self._until(line)), limit
+        wanted = min(text_width(" ".join(words), self._size), 35 * self._size)
+        return max(min(x, self._right - wanted), self._until(line), self._left), self._right
 
     def _put(self, text: str, x: float, line: int, style: str, space: float) -> None:
         self.pieces.append(Piece(text, x, line, style))

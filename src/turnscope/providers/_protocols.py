@@ -188,6 +188,7 @@ class Usage:
 
 
 LLMItem = TextDelta | Usage
+"""What a language model streams."""
 
 
 @runtime_checkable

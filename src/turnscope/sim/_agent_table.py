@@ -6,7 +6,7 @@ A setting that a class gains can be written in a file at once. Every complaint n
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
@@ -45,7 +45,7 @@ class _Choice:
         is_server: It talks to a program outside, for which virtual time does not hold.
     """
 
-    make: Callable[..., object]
+    make: type[object]
     refused: Mapping[str, str] = field(default_factory=dict)
     from_environment: Mapping[str, str] = field(default_factory=dict)
     is_server: bool = False
@@ -111,7 +111,7 @@ def make_agent(table: Mapping[str, object], folder: Path, path: str = "agent") -
         ConfigError: A key is unknown, missing or wrong, or a provider is unknown. The message begins with the key path.
     """
     maker = _Maker(folder)
-    agent = cast(Agent, maker.build(Agent, {**_DEFAULTS, **table}, path))
+    agent = cast(Agent, maker.build(_Choice(Agent), {**_DEFAULTS, **table}, path))
     return ListedAgent(agent, tuple(maker.servers))
 
 
@@ -122,35 +122,41 @@ class _Maker:
         self.servers: list[str] = []
         self._folder = folder
 
-    def build(
-        self, make: Callable[..., object], table: object, path: str, refused: Mapping[str, str] | None = None
-    ) -> object:
-        """Call `make` with the keys of `table` as its arguments."""
-        keys = convert(table, dict[str, Any], path)
-        hints = get_type_hints(make.__init__ if isinstance(make, type) else make)  # type: ignore[misc]  # of a class
-        parameters = inspect.signature(make).parameters
-        known = [name for name in parameters if not (refused and name in refused)]
+    def build(self, choice: _Choice, table: object, path: str) -> object:
+        """What is chosen, made with the keys of `table` as arguments."""
+        hints = get_type_hints(choice.make.__init__)
+        parameters = inspect.signature(choice.make).parameters
+        known = [*(name for name in parameters if name not in choice.refused), *choice.from_environment]
         arguments: dict[str, object] = {}
-        for key, value in keys.items():
-            if refused and key in refused:
-                raise ConfigError(f"{path}.{key}: {refused[key]}")
-            if key not in parameters:
-                raise ConfigError(f"{path}.{key}: unknown key; known here: {', '.join(known)}")
-            arguments[key] = self.value(hints[key], value, f"{path}.{key}")
+        for key, value in convert(table, dict[str, Any], path).items():
+            at = f"{path}.{key}"
+            if key in choice.refused:
+                raise ConfigError(f"{at}: {choice.refused[key]}")
+            if key not in known:
+                raise ConfigError(f"{at}: unknown key; known here: {', '.join(known)}")
+            if key in choice.from_environment:
+                arguments[choice.from_environment[key]] = _environment(convert(value, str, at), at)
+            else:
+                arguments[key] = self.value(hints[key], value, at)
         for name in known:
-            if parameters[name].default is inspect.Parameter.empty and name not in arguments:
+            if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in arguments:
                 raise ConfigError(f"{path}.{name}: is missing")
-        return self._call(make, arguments, path, parameters)
+        try:
+            return choice.make(**arguments)
+        except ConfigError as error:
+            raise ConfigError(at_key(path, str(error), parameters)) from error
 
     def value(self, hint: Any, value: object, path: str) -> object:
         """`value` as the type `hint`."""
         if hint in _CHOICES:
             return self._chosen(*_CHOICES[hint], value, path)
-        if is_dataclass(hint):
-            return self.build(cast(type, hint), value, path)
+        if isinstance(hint, type) and is_dataclass(hint):
+            return self.build(_Choice(hint), value, path)
         if get_origin(hint) is Sequence and is_dataclass(item := get_args(hint)[0]):
             listed = convert(value, list[Any], path)
-            return [self.build(item, part, f"{path}[{index}]") for index, part in enumerate(listed)]
+            return [
+                self.build(_Choice(cast(type, item)), part, f"{path}[{index}]") for index, part in enumerate(listed)
+            ]
         if Path in (hint, *get_args(hint)):
             return self._folder / convert(value, str, path)
         return convert(value, hint, path)
@@ -162,37 +168,9 @@ class _Maker:
         name = convert(table.pop(key), str, f"{path}.{key}")
         if name not in choices:
             raise ConfigError(f"{path}.{key}: unknown {key} {name!r}; one of {', '.join(choices)}")
-        choice = choices[name]
-        secrets = {
-            argument: _environment(convert(table.pop(key), str, f"{path}.{key}"), f"{path}.{key}")
-            for key, argument in choice.from_environment.items()
-            if key in table
-        }
-        if choice.is_server:
+        if choices[name].is_server:
             self.servers.append(path)
-        make = choice.make
-        if not secrets:
-            return self.build(make, table, path, choice.refused)
-        return self.build(_with(make, secrets), table, path, choice.refused)
-
-    def _call(
-        self, make: Callable[..., object], arguments: dict[str, object], path: str, known: Mapping[str, object]
-    ) -> object:
-        try:
-            return make(**arguments)
-        except ConfigError as error:
-            raise ConfigError(at_key(path, str(error), known)) from error
-
-
-def _with(make: Callable[..., object], more: Mapping[str, object]) -> Callable[..., object]:
-    """`make` with some arguments given, and with the same signature."""
-
-    def made(**arguments: object) -> object:
-        return make(**arguments, **more)
-
-    made.__signature__ = inspect.signature(make)  # type: ignore[attr-defined]  # read by inspect
-    made.__annotations__ = get_type_hints(make.__init__ if isinstance(make, type) else make)  # type: ignore[misc]
-    return made
+        return self.build(choices[name], table, path)
 
 
 def _environment(variable: str, path: str) -> str:
@@ -206,7 +184,7 @@ def _environment(variable: str, path: str) -> str:
 
 
 def at_key(path: str, message: str, known: Mapping[str, object]) -> str:
-    """A complaint ``key must be ...`` about the table at `path`, which has the `known` keys, as ``path.key: must be ...``."""
+    """A complaint ``key must be ...`` about the table at `path`, as ``path.key: must be ...`` if the key is `known`."""
     found = re.match(r"(\w+)((?:\[\d+\])?(?:\.\w+)*):? +(.*)", message, re.DOTALL)
     if found is None or found[1] not in known:
         return f"{path}: {message}"
@@ -224,7 +202,7 @@ def convert(value: object, wanted: Any, path: str) -> Any:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        raise ConfigError(_plain(str(error), path)) from error
+        raise ConfigError(_plain(str(error), path, getattr(wanted, "__struct_fields__", ()))) from error
 
 
 _KINDS = {
@@ -237,12 +215,12 @@ _KINDS = {
 }
 
 
-def _plain(message: str, path: str) -> str:
+def _plain(message: str, path: str, known: Sequence[str]) -> str:
     """What msgspec says, in the words of TOML."""
     message, _, where = message.partition(" - at `$")
     path = (path + where.rstrip("`").replace("[...]", "")).lstrip(".")
     if found := re.fullmatch(r"Object contains unknown field `(.*)`", message):
-        return f"{path}.{found[1]}: unknown key".lstrip(".")
+        return f"{path}.{found[1]}: unknown key; known here: {', '.join(known)}".lstrip(".")
     if found := re.fullmatch(r"Object missing required field `(.*)`", message):
         return f"{path}.{found[1]}: is missing".lstrip(".")
     if found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", message):

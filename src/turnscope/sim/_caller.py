@@ -26,8 +26,8 @@ class Moment:
     Attributes:
         after_s: Seconds after the anchor.
         anchor: ``call`` (the call's first sample), ``agent_starts`` or ``agent_stops`` (first sample of, or after, the
-            agent's `reply`-th stretch of speech), ``previous`` (the end of the step before), ``quiet`` (the end of the last
-            sound that either side has made).
+            agent's `reply`-th stretch of speech), ``previous`` (the end of the step before), ``quiet`` (the end of the
+            last sound that either side has made).
         reply: Which stretch of the agent's speech, counted from 1; None for the next one after the step before.
     """
 
@@ -69,6 +69,7 @@ class HangUp:
 
 
 Step = Play | HangUp
+"""One line of a caller's script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ class CallerTransport:
     input_hz = CLOCK_HZ
     output_hz = CLOCK_HZ
 
-    def __init__(self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, lead_s: float = 0.0) -> None:
+    def __init__(
+        self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, lead_s: float = 0.0
+    ) -> None:
         self._waiting = list(script)
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)

@@ -5,7 +5,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,6 +21,9 @@ from turnscope.sim._wordcode import encode_words
 from turnscope.transports import read_audio
 
 __all__ = ["Scenario", "load_scenario"]
+
+VERSION = 1
+"""Of the format of scenario files."""
 
 _ANCHORS = {
     "at_s": "call",
@@ -67,7 +70,7 @@ class Scenario:
         """
         if self.servers and not realtime:
             raise ConfigError(
-                f"{self.servers[0]}: a server outside knows no virtual time; run this scenario in real time"
+                f"{self.name}: {self.servers[0]}: a server knows no virtual time; run it in real time (--realtime)"
             )
         return simulate(
             self.agent,
@@ -90,7 +93,10 @@ def load_scenario(path: str | os.PathLike[str]) -> Scenario:
     """
     path = Path(path)
     try:
-        return _made(convert(_toml(path), _File, ""), path)
+        table = _toml(path)
+        if table.get("version") != VERSION:
+            raise ConfigError(f"version: must be {VERSION}, which is the format that this Turnscope reads")
+        return _made(convert(table, _File, ""), path)
     except (ConfigError, AudioError) as error:
         raise type(error)(f"{path}: {error}") from error.__cause__
 
@@ -126,9 +132,9 @@ class _Step(msgspec.Struct, forbid_unknown_fields=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file."""
 
-    version: Literal[1]
+    version: int
     agent: dict[str, Any]
-    caller: list[_Step]
+    caller: list[Any]
     name: str | None = None
     seed: int = 0
     frame_ms: float = 20.0
@@ -140,6 +146,8 @@ def _made(file: _File, path: Path) -> Scenario:
     if not 1 <= file.frame_ms <= 1000 or not (file.frame_ms * CLOCK_HZ / 1000).is_integer():
         raise ConfigError(f"frame_ms: must be from 1 to 1000 and a whole number of samples, got {file.frame_ms:g}")
     _check_seconds("max_s", file.max_s)
+    if not file.max_s:
+        raise ConfigError("max_s: must be positive, got 0")
     _check_seconds("hang_up_after_s", file.hang_up_after_s)
     listed = make_agent(file.agent, path.parent)
     return Scenario(
@@ -160,8 +168,9 @@ def _script(file: _File, folder: Path, *, word_coded: bool) -> tuple[Step, ...]:
     if not file.caller:
         raise ConfigError("caller: must have at least one step")
     script: list[Step] = []
-    for index, step in enumerate(file.caller):
+    for index, table in enumerate(file.caller):
         key = f"caller[{index}]"
+        step: _Step = convert(table, _Step, key)
         if script and isinstance(script[-1], HangUp):
             raise ConfigError(f"{key}: the caller has hung up before it")
         if step.words is not None and not word_coded:
