@@ -1,4 +1,4 @@
-"""Any session that obeys the Floor, whatever happens when: what always holds, and that a log replays to the same orders.
+"""Any session that obeys the Floor, whatever happens when: what always holds, and that logs replay.
 
 The machine models what a session knows about its turns, and feeds what such a session could feed.
 """

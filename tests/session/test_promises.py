@@ -41,6 +41,7 @@ from turnscope.core import (
     Interrupted,
     InterruptionSettings,
     Message,
+    Reaction,
     Samples,
     SpeechBegins,
     SpeechStartsPlaying,
@@ -360,7 +361,7 @@ ACTIONS: dict[str, Callable[[Session], Awaitable[object]]] = {
     "say protected": lambda session: session.say("This call is recorded.", allow_interruptions=False),
     "type": lambda session: session.send_text("wait"),
 }
-UTTERANCES = ["two lattes", "mm-hm", "wait three"]
+UTTERANCES = ["two lattes", "mm-hm", "wait three", ""]
 
 SUDDEN: dict[str, Callable[[Session], None]] = {
     "interrupt": lambda session: session.interrupt(),
@@ -371,11 +372,12 @@ SUDDEN: dict[str, Callable[[Session], None]] = {
 @given(
     plan=st.lists(st.tuples(st.integers(0, 1_500), st.sampled_from([*ACTIONS, *SUDDEN])), min_size=1, max_size=8),
     utterances=st.lists(st.tuples(st.integers(100, 2_000), st.sampled_from(UTTERANCES)), max_size=4),
+    reaction=st.sampled_from(["pause", "duck", "continue"]),
     seed=st.integers(0, 1_000),
 )
 @settings(max_examples=60, deadline=None)
 def test_whatever_caller_and_application_do_every_promise_holds(
-    plan: list[tuple[int, str]], utterances: list[tuple[int, str]], seed: int
+    plan: list[tuple[int, str]], utterances: list[tuple[int, str]], reaction: Reaction, seed: int
 ) -> None:
     async def drive(session: Session) -> None:
         for after_ms, action in plan:
@@ -386,9 +388,43 @@ def test_whatever_caller_and_application_do_every_promise_holds(
                 await ACTIONS[action](session)
         await trio.sleep_forever()
 
-    script = [speech(text, after_ms / 1000, "previous") for after_ms, text in utterances]
-    call = simulate(AGENT, [*script, HangUp(Moment(8))], seed=seed, drive=drive)
+    script = [
+        speech(text, after_ms / 1000, "previous") if text else cough(after_ms / 1000, "previous")
+        for after_ms, text in utterances
+    ]
+    polite = agent(interruption=InterruptionSettings(reaction=reaction))
+    call = simulate(polite, [*script, HangUp(Moment(8))], seed=seed, drive=drive)
     assert broken_promises(call) == []
+
+
+def test_a_deadline_that_passes_with_another_input_does_not_bring_the_next_one_forward() -> None:
+    """The answer to words that were held was failed at its beginning, for being 20 s late."""
+
+    async def drive(session: Session) -> None:
+        await session.say("This call is recorded.", allow_interruptions=False)
+        await trio.sleep_forever()
+
+    for seed in range(5):
+        call = simulate(AGENT, [speech("two lattes", 0.1), HangUp(Moment(8))], seed=seed, drive=drive)
+        assert [turn.outcome.kind for turn in call.turns if turn.outcome] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize("after_s", [0.55, 0.553, 0.56])
+def test_somebody_who_is_heard_on_in_the_middle_of_a_frame_is_heard_from_there(after_s: float) -> None:
+    """A place in the audio that had not come in yet ended the session."""
+
+    async def drive(session: Session) -> None:
+        await trio.sleep(after_s)
+        await session.send_text("two lattes")
+        session.interrupt()
+        await trio.sleep_forever()
+
+    call = simulate(AGENT, [speech("wait please make it three", 0.2), HangUp(Moment(8))], seed=1, drive=drive)
+    assert broken_promises(call) == []
+    [opened, again] = of_kind(call, TurnOpened)
+    assert again.onset == again.sample == round(after_s * 16_000)
+    assert call.turns[-1].text == "make it three"
+    assert isinstance(call.turns[-1].outcome, Completed)
 
 
 # 6. The session survives its parts

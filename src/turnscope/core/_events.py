@@ -20,6 +20,7 @@ __all__ = [
     "Failed",
     "FirstToken",
     "GateShut",
+    "HeardWord",
     "HungUp",
     "Interrupted",
     "Outcome",
@@ -37,6 +38,7 @@ __all__ = [
     "TurnOpened",
     "TurnStarted",
     "UtteranceDismissed",
+    "WordsHeard",
     "Yielded",
     "event_to_dict",
 ]
@@ -279,6 +281,24 @@ class Decided(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word that the caller heard, and where: from sample `start` to before `stop` of the session's clock."""
+
+    text: str
+    start: int
+    stop: int
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WordsHeard(Event):
+    """Which words of a turn's reply were heard, and when. Comes once a turn, when no more of it will be."""
+
+    turn_id: int
+    words: tuple[HeardWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GateShut(Event):
     """Nothing of this turn will ever be played again after `silence`."""
 
@@ -347,5 +367,8 @@ def _plain(value: object) -> dict[str, object]:
     plain: dict[str, object] = {}
     for field in fields(value):  # type: ignore[arg-type]  # only dataclasses get here
         item = getattr(value, field.name)
-        plain[field.name] = _plain(item) if is_dataclass(item) else item
+        if isinstance(item, tuple):
+            plain[field.name] = [_plain(part) if is_dataclass(part) else part for part in item]
+        else:
+            plain[field.name] = _plain(item) if is_dataclass(item) else item
     return plain

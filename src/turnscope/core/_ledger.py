@@ -21,7 +21,7 @@ class HeardText:
         heard: The text up to the end of the last word that was wholly heard.
         unheard: The rest of what had been generated.
         words: The words that were heard.
-        estimated: Some word's place was an estimate.
+        estimated: Where it was cut rests on an estimate.
     """
 
     heard: str
@@ -104,7 +104,7 @@ class SpokenText:
             text[:cut].strip(),
             text[cut:].strip(),
             tuple(word.text for word in heard),
-            any(word.estimated for word in words),
+            any(word.estimated for word in words if word.start < until),
         )
 
     def word_start(self, at: int) -> int:

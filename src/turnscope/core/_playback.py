@@ -62,6 +62,8 @@ class Playback:
         self._ended = False
         self._paused = False
         self._shut = False
+        self._sounding = False
+        """The last sample of the output was speech that goes on: it would click if it just ended."""
         self._tail: Samples | None = None
         self._gain = 1.0
         self._target = 1.0
@@ -82,6 +84,13 @@ class Playback:
     def buffered(self) -> int:
         """Samples that wait to be played."""
         return self.received - self._cursor
+
+    def output_position(self, source: int) -> int | None:
+        """Where a sample of the speech was put in the output, the last time that it was; None if it never was."""
+        for segment in reversed(self.segments):
+            if segment.source_start <= source < segment.source_stop:
+                return segment.output_start + source - segment.source_start
+        return None
 
     @property
     def paused(self) -> bool:
@@ -114,6 +123,7 @@ class Playback:
         frame = self._levelled(frame)
         self._record(Segment(start, self._cursor, at, before, self._gain))
         self.heard_until = max(self.heard_until, self._cursor)
+        self._sounding = True
         return frame
 
     def pause(self, at: int) -> int:
@@ -144,10 +154,8 @@ class Playback:
         silence: int | None = None
         if self._tail is not None:
             silence = at + len(self._tail)
-        elif not self._paused and self.segments:
-            silence = self._fade(at)
         elif self.segments:
-            silence = self.segments[-1].output_stop
+            silence = self._fade(at)
         self._shut = True
         self._chunks.clear()
         return silence
@@ -157,7 +165,8 @@ class Playback:
     def _fade(self, at: int) -> int:
         start = self._cursor
         stop = min(start + self.fade_samples, self.received)
-        if stop > start:
+        sounding, self._sounding = self._sounding, False
+        if sounding and stop > start:
             self._tail = fade_out(self._source(start, stop), stop - start, from_gain=self._gain)
             self._record(Segment(start, stop, at, self._gain, 0.0))
             return at + stop - start

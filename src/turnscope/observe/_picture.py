@@ -11,6 +11,7 @@ from turnscope.core import (
     CLOCK_HZ,
     AttemptStarted,
     Event,
+    HeardWord,
     Interrupted,
     Resumed,
     Samples,
@@ -23,11 +24,12 @@ from turnscope.core import (
     TurnRecord,
     TurnStarted,
     UtteranceDismissed,
+    WordsHeard,
     Yielded,
     fold,
     to_samples,
 )
-from turnscope.observe._spans import Span, moment
+from turnscope.observe._spans import Span, moment, place_words
 
 AUDIBLE = 0.003
 """Peak of 10 ms of the agent below which no word is placed in them: −50 dB."""
@@ -53,6 +55,7 @@ class Phrase(Span):
         unheard: Words of the agent that had been written and were not heard.
         voiced: Where in it there is voice, so that words can be placed.
         note: What to say of it besides: ``typed``, ``overlap``, ``no turn``, an outcome, or nothing.
+        told: The words and their places, where they are known.
     """
 
     who: str
@@ -61,6 +64,18 @@ class Phrase(Span):
     unheard: str
     voiced: tuple[Span, ...]
     note: str = ""
+    told: tuple[HeardWord, ...] = ()
+
+    def words(self) -> list[tuple[str, int, int]]:
+        """Each word with its first sample and the one in its middle, as told, else estimated."""
+        texts = self.heard.split()
+        if not self.told:
+            return place_words(self.heard, self.voiced)
+        if len(texts) != len(self.told):
+            texts = [word.text for word in self.told]
+        return [
+            (text, word.start, (word.start + word.stop) // 2) for text, word in zip(texts, self.told, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +297,7 @@ def _caller_phrases(
 
 def _agent_phrases(events: Sequence[Event], turns: Sequence[TurnRecord], agent: Samples, length: int) -> list[Phrase]:
     played = {event.turn_id: event.sample for event in events if isinstance(event, SpeechPlayed)}
+    told = {event.turn_id: event.words for event in events if isinstance(event, WordsHeard)}
     phrases = []
     for turn in turns:
         heard, unheard = spoken_parts(turn)
@@ -296,7 +312,17 @@ def _agent_phrases(events: Sequence[Event], turns: Sequence[TurnRecord], agent: 
         whole = Span(start, max(length if stop is None else stop, start))
         note = "" if outcome is None or outcome.kind == "completed" else outcome.kind.replace("_", " ")
         phrases.append(
-            Phrase(whole.start, whole.stop, "agent", turn.turn_id, heard, unheard, _voiced(agent, whole), note)
+            Phrase(
+                whole.start,
+                whole.stop,
+                "agent",
+                turn.turn_id,
+                heard,
+                unheard,
+                _voiced(agent, whole),
+                note,
+                told.get(turn.turn_id, ()),
+            )
         )
     return phrases
 

@@ -159,8 +159,7 @@ class _Strip:
         words: list[tuple[str, int, str]] = []
         if phrase.heard:
             style = "italic" if phrase.note in ("overlap", "no turn", "typed") else ""
-            voiced = phrase.voiced or (Span(phrase.start, phrase.start + 1),)
-            places = place_words(phrase.heard, voiced)
+            places = phrase.words() or place_words(phrase.heard, (Span(phrase.start, phrase.start + 1),))
             words += [(word, phrase.start if not phrase.voiced else middle, style) for word, _, middle in places]
         elif phrase.who == "caller":
             words.append(("(no", phrase.start, "italic dim"))

@@ -107,7 +107,7 @@ class _Drawing:
         for name, style in (("heard", {}), ("not heard", {"text_decoration": "line-through"})):
             self._svg.text(x, 80, name, UNHEARD if style else INK, font_size=LABEL_PX, **style)
             x += text_width(name, LABEL_PX) + 14
-        self._svg.text(x, 80, "(words are placed by their length)", UNHEARD, font_size=LABEL_PX)
+        self._svg.text(x, 80, "(the caller’s words are placed by their length)", UNHEARD, font_size=LABEL_PX)
         self._y = 96
 
     def _notes(self, left_out: int, strips: Sequence[Span]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from turnscope.observe._picture import Phrase
-from turnscope.observe._spans import Span, place_words
+from turnscope.observe._spans import Span
 from turnscope.observe._svg import text_width
 
 MAX_LINES = 5
@@ -58,7 +58,7 @@ def _placed(phrase: Phrase) -> Sequence[tuple[str, int, int]]:
         return [("(no words)", phrase.start, phrase.start)]
     if phrase.note == "typed":
         return [(word, phrase.start, phrase.start) for word in f"typed: {phrase.heard}".split()]
-    return place_words(phrase.heard, phrase.voiced)
+    return phrase.words()
 
 
 class _Layout:

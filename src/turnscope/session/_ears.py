@@ -7,9 +7,9 @@ import trio
 from turnscope._errors import ProviderError
 from turnscope.core import (
     CLOCK_HZ,
+    CallerHungUp,
     EdgeProfile,
     FloorInput,
-    CallerHungUp,
     Resampler,
     RingBuffer,
     RingCursor,

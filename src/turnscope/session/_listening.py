@@ -33,11 +33,13 @@ class Listening:
         """Providers whose streams are open."""
         self._turn_id = turn_id
         self._context = context
-        self._cursor: RingCursor = context.ears.cursor(listen_from)
+        self._from = listen_from
+        """What comes before is not heard. It may lie ahead of what has come in: audio comes in frames."""
+        self._cursor: RingCursor = context.ears.cursor(min(listen_from, context.ears.heard_until))
         self._stop_at: int | None = None
         self._resume_from: int | None = None
         self._changed = trio.Event()
-        self._stretches: list[tuple[int, int]] = [(0, self._cursor.position)]
+        self._stretches: list[tuple[int, int]] = [(0, listen_from)]
         """Where the stretches begin: sample of the stream at 16 kHz, sample of the session's clock."""
         self._sent = 0
 
@@ -79,13 +81,15 @@ class Listening:
                 self._changed = trio.Event()
                 await self._changed.wait()
             self._stop_at = None
-            self._cursor.skip_to(max(self._resume_from, self._cursor.position))
+            self._from = max(self._resume_from, self._from, self._cursor.position)
             self._resume_from = None
-            self._stretches.append((self._sent, self._cursor.position))
+            self._stretches.append((self._sent, self._from))
 
     async def _send_until_stop(self, stream: STTStream, resampler: Resampler) -> None:
         ears = self._context.ears
         while self._stop_at is None or self._cursor.position < self._stop_at:
+            if self._cursor.position < self._from:
+                self._cursor.skip_to(min(self._from, ears.heard_until))
             if self._cursor.position >= ears.heard_until:
                 await ears.wait()
             elif self._skip_lost():

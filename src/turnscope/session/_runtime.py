@@ -1,8 +1,7 @@
 """What a process shares among its sessions: model weights, the compute seam, and the cap on sessions."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from collections.abc import Generator
 from typing import TypeVar
 
 import trio

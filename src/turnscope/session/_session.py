@@ -18,7 +18,6 @@ from turnscope.core import (
     EndTurn,
     Event,
     Floor,
-    FloorInput,
     FlushUtterance,
     History,
     InterruptRequested,

@@ -17,6 +17,7 @@ from turnscope.core import (
     FloorInput,
     GateShut,
     HeardText,
+    HeardWord,
     History,
     HungUp,
     Interrupted,
@@ -29,6 +30,7 @@ from turnscope.core import (
     TurnEnded,
     TurnFailed,
     TurnJoined,
+    WordsHeard,
     db_to_gain,
 )
 from turnscope.providers import LLMConnection, STTConnection, TTSConnection
@@ -229,6 +231,7 @@ class Turn:
     def _complete(self, attempt: Attempt) -> None:
         text = attempt.spoken.text.strip()
         if self.outcome is None:
+            self._publish_words(attempt)
             self._remember(text, interrupted=False, unheard="")
             self._settle(Completed(text))
         elif self._remembered is not None:  # silenced, but the text went on to its end
@@ -284,11 +287,21 @@ class Turn:
             return HeardText("", "", (), estimated=False), None, None
         last_sent, silence = attempt.voice.shut()
         self._context.publish(GateShut(self._context.now(), self.turn_id, last_sent, silence))
+        self._publish_words(attempt)
         return attempt.spoken.heard(attempt.voice.playback.heard_until), last_sent, silence
 
     def _settle(self, outcome: Outcome) -> None:
         if self.outcome is None:
             self.outcome = outcome
+
+    def _publish_words(self, attempt: Attempt) -> None:
+        playback, to_clock = attempt.voice.playback, self._context.playout.to_clock
+        words: list[HeardWord] = []
+        for word in attempt.spoken.words():
+            start, last = playback.output_position(word.start), playback.output_position(word.stop - 1)
+            if word.stop <= playback.heard_until and start is not None and last is not None:
+                words.append(HeardWord(word.text, to_clock(start), to_clock(last + 1), word.estimated))
+        self._context.publish(WordsHeard(self._context.now(), self.turn_id, tuple(words)))
 
     def _publish_ending(self, *, joined: bool, blamed: str = "") -> None:
         if self.outcome is not None:

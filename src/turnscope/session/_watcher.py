@@ -70,9 +70,10 @@ class Watcher:
             with trio.CancelScope() as self._timer:
                 self._set_timer()
                 await trio.sleep_forever()
-            deadline = self._floor.deadline
-            if deadline is not None:
-                self.feed(DeadlineReached(max(deadline, self._clock.now())))
+            # Another input may have come at the same instant and taken the deadline along: then there is a later one.
+            deadline, now = self._floor.deadline, self._clock.now()
+            if deadline is not None and deadline <= now:
+                self.feed(DeadlineReached(now))
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -3,6 +3,7 @@
 Everything is placed to the sample, on the session's clock.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,7 +86,8 @@ class CallerTransport:
     """Plays a script to a session and records what the session says.
 
     Args:
-        script: Steps in order; each is placed once its anchor is known, and not before the step before it.
+        script: Steps in order; each is placed once its anchor is known. Those at a time of the call happen then, all
+            others not before the step before them is placed.
         frame_s: Length of the frames it gives.
         max_s: It hangs up after so long at the latest.
         lead_s: How much may be sent before it is played, as to a real loudspeaker. For real time; in virtual time
@@ -98,20 +100,26 @@ class CallerTransport:
     def __init__(
         self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, lead_s: float = 0.0
     ) -> None:
-        self._waiting = list(script)
+        self._waiting = deque((index, step) for index, step in enumerate(script) if step.moment.anchor != "call")
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)
         self.lead_samples = to_samples(lead_s)
         self._start: float | None = None
         self._position = 0
-        self._placed: list[Placed] = []
+        self._placed: dict[int, Placed] = {}
+        """By their place in the script."""
         self._sounding: list[tuple[int, Samples]] = []
+        self._quiet_from = 0
+        """Sample after the last one that the caller gives, as far as it is placed."""
         self._hang_up_at: int | None = None
         self._user: list[Samples] = []
         self._agent: list[tuple[int, Samples]] = []
         self._starts: list[int] = []
         self._stops: list[int] = []
         self._sent_until = 0
+        for index, step in enumerate(script):
+            if step.moment.anchor == "call":
+                self._place(index, step, to_samples(step.moment.after_s))
 
     # The transport
 
@@ -155,7 +163,7 @@ class CallerTransport:
     @property
     def placed(self) -> tuple[Placed, ...]:
         """The steps that were placed, in order."""
-        return tuple(self._placed)
+        return tuple(placed for _, placed in sorted(self._placed.items()))
 
     @property
     def agent_starts(self) -> tuple[int, ...]:
@@ -181,30 +189,31 @@ class CallerTransport:
             self._stops.append(self._sent_until)
 
     def _place_steps(self) -> None:
-        while self._waiting and self._hang_up_at is None:
-            step = self._waiting[0]
-            start = self._resolve(step.moment)
+        while self._waiting:
+            index, step = self._waiting[0]
+            start = self._resolve(index, step.moment)
             if start is None:
                 return
-            self._waiting.pop(0)
-            start = max(start, self._position)
-            if isinstance(step, HangUp):
-                self._hang_up_at = start
-                self._placed.append(Placed(step, start, start))
-            else:
-                self._placed.append(Placed(step, start, start + len(step.audio)))
-                self._sounding.append((start, step.audio))
+            self._waiting.popleft()
+            self._place(index, step, max(start, self._position))
 
-    def _resolve(self, moment: Moment) -> int | None:
+    def _place(self, index: int, step: Step, start: int) -> None:
+        if isinstance(step, HangUp):
+            self._hang_up_at = start if self._hang_up_at is None else min(start, self._hang_up_at)
+            self._placed[index] = Placed(step, start, start)
+        else:
+            self._placed[index] = Placed(step, start, start + len(step.audio))
+            self._sounding.append((start, step.audio))
+            self._quiet_from = max(self._quiet_from, start + len(step.audio))
+
+    def _resolve(self, index: int, moment: Moment) -> int | None:
         after = to_samples(moment.after_s)
-        previous = self._placed[-1] if self._placed else None
+        previous = self._placed.get(index - 1)
         match moment.anchor:
-            case "call":
-                return after
             case "previous":
                 return after + (0 if previous is None else previous.stop)
             case "quiet":
-                start = max([self._sent_until, *(placed.stop for placed in self._placed)]) + after
+                start = max(self._sent_until, self._quiet_from) + after
                 return start if start < self._position + self._frame else None
             case anchor:
                 times = self._starts if anchor == "agent_starts" else self._stops

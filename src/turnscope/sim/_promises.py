@@ -29,8 +29,8 @@ def broken_promises(call: Call) -> list[str]:
     """What `call` did that no conversation may do, one line each; an empty list when it kept every promise.
 
     Checked are: each turn ends exactly once; nothing of a turn is heard after its gate shut; a turn's tasks are gone
-    before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded speech)
-    played; times never run backwards; no task outlives the session.
+    before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded speech,
+    unless it is marked as an estimate) played; times never run backwards; no task outlives the session.
     """
     return [
         *_endings(call.events),
@@ -106,7 +106,7 @@ def _heard(call: Call) -> Iterator[str]:
             continue
         if not "".join(turn.reply).lstrip().startswith(outcome.heard):
             yield f"turn {turn.turn_id} counts {outcome.heard!r} as heard, which is no beginning of its reply"
-        if spoken and not _holds(spoken, outcome.heard.split()):
+        if spoken and not outcome.heard_estimated and not _holds(spoken, outcome.heard.split()):
             yield f"turn {turn.turn_id} counts {outcome.heard!r} as heard, but the track says {' '.join(spoken)!r}"
 
 

@@ -47,6 +47,7 @@ class Scenario:
         frame_s: Length of the audio frames that the session is given.
         max_s: The caller hangs up after so long at the latest.
         servers: Key paths of providers that are programs outside, so that the call cannot be held in virtual time.
+        path: The file that it was read from.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Scenario:
     frame_s: float = 0.02
     max_s: float = 600.0
     servers: tuple[str, ...] = ()
+    path: Path | None = None
 
     def run(self, *, realtime: bool = False, seed: int | None = None, sinks: tuple[Sink, ...] = ()) -> Call:
         """Hold the call.
@@ -70,7 +72,8 @@ class Scenario:
         """
         if self.servers and not realtime:
             raise ConfigError(
-                f"{self.name}: {self.servers[0]}: a server knows no virtual time; run it in real time (--realtime)"
+                f"{self.path or self.name}: {self.servers[0]}: a server knows no virtual time; "
+                "run it in real time (--realtime)"
             )
         return simulate(
             self.agent,
@@ -158,6 +161,7 @@ def _made(file: _File, path: Path) -> Scenario:
         frame_s=file.frame_ms / 1000,
         max_s=file.max_s,
         servers=listed.servers,
+        path=path,
     )
 
 
