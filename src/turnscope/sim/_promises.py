@@ -29,8 +29,8 @@ def broken_promises(call: Call) -> list[str]:
     """What `call` did that no conversation may do, one line each; an empty list when it kept every promise.
 
     Checked are: each turn ends exactly once; nothing of a turn is heard after its gate shut; a turn's tasks are gone
-    before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded speech,
-    unless it is marked as an estimate) played; times never run backwards; no task outlives the session.
+    before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded
+    speech, unless it is marked as an estimate) played; times never run backwards; no task outlives the session.
     """
     return [
         *_endings(call.events),
