@@ -19,7 +19,7 @@ ONE_THREAD = {
     "VECLIB_MAXIMUM_THREADS": "1",
 }
 
-CHECKED = ["src", "tests", "examples", "docs", "noxfile.py"]
+CHECKED = ["src", "tests", "examples", "benchmarks", "tools", "docs", "noxfile.py"]
 
 
 def group(name: str) -> list[str]:
@@ -87,21 +87,15 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def soak(session: nox.Session) -> None:
-    """Run the slow tests: many turns, many sessions, many schedules."""
+def slow(session: nox.Session) -> None:
+    """Run the long tests: ten thousand interrupted turns, a cancellation at every step in every way, all models."""
     session.install(".[local]", *group("tests"))
     session.run("pytest", "-m", "slow", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(default=False)
-def sweep(session: nox.Session) -> None:
-    """Interrupt one conversation at every moment and check that every promise holds."""
-    session.install(".[local]")
-    session.run("turnscope", "sweep", *(session.posargs or ["examples/barge_in/barge_in.toml"]), env=ONE_THREAD)
-
-
-@nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure latency and the number of sessions that one process carries, on this machine."""
-    session.install(".[local]")
-    session.run("turnscope", "bench", *session.posargs, env=ONE_THREAD)
+    """Measure what is worth measuring on this machine; each benchmark prints ratios of one run."""
+    session.install(".[local]", *group("tests"))
+    for script in sorted(Path("benchmarks").glob("bench_*.py")):
+        session.run("python", "-m", f"benchmarks.{script.stem}", *session.posargs, env=ONE_THREAD)

@@ -134,6 +134,38 @@ def test_the_timeline_the_summary_and_last_the_path_are_shown(tmp_path: Path, ca
     assert any("caller" in line and "█" in line for line in lines)
 
 
+def test_without_a_label_latencies_count_from_the_onset_that_was_detected(tmp_path: Path, capsys: Output) -> None:
+    simulate(changed(tmp_path, "at_s = 0.5", "at_s = 0.5\nspeech = false"), tmp_path / "out")
+    assert (
+        "  the caller's speech in 'wait make that three' begins at 5.400 s (by the scenario)" in capsys.readouterr().out
+    )
+    text = (tmp_path / "bad.toml").read_text(encoding="utf-8")
+    (tmp_path / "bad.toml").write_text(f"{text}speech = false\n", encoding="utf-8")
+    simulate(tmp_path / "bad.toml", tmp_path / "out")
+    lines = capsys.readouterr().out.splitlines()
+    assert "  the caller's speech begins at 5.400 s (as it was detected)" in lines
+    assert "    +40 ms  the agent has stepped back" in lines
+
+
+def test_a_terminal_shows_how_far_the_call_has_come(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    simulate(INTERRUPTED, tmp_path / "out")
+    assert re.search(r"11\.\d s of the call  ended", capsys.readouterr().err)
+
+
+def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "turnscope", "simulate", str(INTERRUPTED), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+    assert names(tmp_path / "out") == FILES
+
+
 def test_quiet_shows_only_the_path(tmp_path: Path, capsys: Output) -> None:
     simulate(INTERRUPTED, tmp_path / "out", "--quiet")
     assert capsys.readouterr() == (f"{tmp_path / 'out/conversation.wav'}\n", "")

@@ -112,8 +112,8 @@ def test_it_is_bounded_and_holds_whole_turns_the_newest_among_them(bound: int, s
         turns += [turn] if turn else []
         kept = texts(history)
         assert len(kept) <= max(bound, len(turns[-1]) if turns else 0)
-        whole = [sum(turns[start:], []) for start in range(len(turns) + 1)]
+        whole = [[text for turn in turns[start:] for text in turn] for start in range(len(turns) + 1)]
         assert kept in whole, "the newest turns, each as a whole"
         assert not turns or kept[-len(turns[-1]) :] == turns[-1]
-        earlier = len(turns) - next(index for index, text in enumerate(whole[::-1]) if text == kept)
+        earlier = len(turns) - next(index for index, texts_ in enumerate(whole[::-1]) if texts_ == kept)
         assert earlier <= 0 or len(kept) + len(turns[earlier - 1]) > bound, "nothing that fits was thrown away"

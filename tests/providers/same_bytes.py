@@ -1,4 +1,4 @@
-"""What the local models make of fixed texts, as hashes on standard output: one run of the experiment in `test_same_bytes.py`.
+"""What the local models make of fixed texts, as hashes on standard output: one run of `test_same_bytes.py`.
 
 Usage: python same_bytes.py SHUFFLE_SEED COUNT
 """
@@ -68,7 +68,8 @@ async def main(seed: int, count: int) -> dict[str, str]:
             windows = [audio[at : at + 512] for at in range(0, len(audio) - 511, 512)]
             probabilities = np.array([vad.process(window) for window in windows])
             transcripts = await understand(stt, audio)
-            made[text] = digest(speech.tobytes(), repr(words).encode(), probabilities.tobytes(), repr(transcripts).encode())
+            timings, heard = repr(words).encode(), repr(transcripts).encode()
+            made[text] = digest(speech.tobytes(), timings, probabilities.tobytes(), heard)
     return made
 
 

@@ -15,7 +15,11 @@ def run(seed: int, count: int) -> dict[str, str]:
     script = Path(__file__).with_name("same_bytes.py")
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     done = subprocess.run(
-        [sys.executable, str(script), str(seed), str(count)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, str(script), str(seed), str(count)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     made: dict[str, str] = json.loads(done.stdout)
     return made

@@ -10,25 +10,28 @@ from turnscope.providers import Resources
 
 __all__ = ["FAULTS", "Hostile"]
 
+Inner = Callable[[], Awaitable[Any]]
 
-async def ignores_cancellation(inner: Callable[[], Awaitable[Any]]) -> Any:
+
+async def ignores_cancellation(inner: Inner) -> Any:
+    """What it gives comes 0.3 s late, also when its stream was closed meanwhile."""
     with trio.CancelScope(shield=True):
         await trio.sleep(0.3)
         return await inner()
 
 
-async def shields_for_a_while(inner: Callable[[], Awaitable[Any]]) -> Any:
+async def shields_for_a_while(inner: Inner) -> Any:
     with trio.CancelScope(shield=True):
         await trio.sleep(2.5)
         return await inner()
 
 
-async def shields_for_ever(inner: Callable[[], Awaitable[Any]]) -> Any:
+async def shields_for_ever(inner: Inner) -> Any:
     with trio.CancelScope(shield=True):
         await trio.sleep_forever()
 
 
-async def swallows_cancellation(inner: Callable[[], Awaitable[Any]]) -> Any:
+async def swallows_cancellation(inner: Inner) -> Any:
     try:
         return await inner()
     except trio.Cancelled:
@@ -37,19 +40,25 @@ async def swallows_cancellation(inner: Callable[[], Awaitable[Any]]) -> Any:
         return await inner()
 
 
-async def raises_in_cleanup(inner: Callable[[], Awaitable[Any]]) -> Any:
+async def raises_in_cleanup(inner: Inner) -> Any:
     try:
         return await inner()
     finally:
         raise ValueError("cleanup went wrong")
 
 
-async def never_gives_an_item(inner: Callable[[], Awaitable[Any]]) -> Any:
+async def never_comes_back(inner: Inner) -> Any:
     await trio.sleep_forever()
 
 
-async def raises(inner: Callable[[], Awaitable[Any]]) -> Any:
+async def raises(inner: Inner) -> Any:
     raise OSError("the wire is cut")
+
+
+async def lies(inner: Inner) -> Any:
+    """Gives something, but not what it should."""
+    await inner()
+    return object()
 
 
 FAULTS = {
@@ -60,39 +69,53 @@ FAULTS = {
         shields_for_ever,
         swallows_cancellation,
         raises_in_cleanup,
-        never_gives_an_item,
+        never_comes_back,
         raises,
+        lies,
     )
 }
 
 
 class _HostileStream:
-    """Any of the three kinds of stream, with a fault in whatever it gives."""
+    """Any of the three kinds of stream, with a fault in what it gives or in what it takes."""
 
-    def __init__(self, inner: Any, fault: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]) -> None:
+    def __init__(self, inner: Any, on_item: Callable[[Inner], Awaitable[Any]], on_send: Any) -> None:
         self._inner = inner
         self._iterator = inner.__aiter__()
-        self._fault = fault
+        self._on_item = on_item
+        self._on_send = on_send
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        return await self._fault(self._iterator.__anext__)
+        return await self._on_item(self._iterator.__anext__)
 
     async def send_audio(self, samples: Any) -> None:
-        await self._inner.send_audio(samples)
+        await self._on_send(lambda: self._inner.send_audio(samples))
 
     async def flush(self) -> None:
-        await self._inner.flush()
+        await self._on_send(self._inner.flush)
+
+
+async def keeps_its_word(inner: Inner) -> Any:
+    return await inner()
 
 
 class Hostile:
-    """A provider like `inner`, whose first `times` streams have a fault."""
+    """A provider like `inner`, whose first streams have a fault.
 
-    def __init__(self, inner: Any, fault: str, times: int = 1) -> None:
+    Args:
+        inner: An STT, LLM or TTS.
+        fault: A name of `FAULTS`.
+        where: ``open``, ``item``, ``send`` (STT only) or ``close``.
+        times: How many streams have it.
+    """
+
+    def __init__(self, inner: Any, fault: str, where: str = "item", *, times: int = 1) -> None:
         self._inner = inner
         self._fault = FAULTS[fault]
+        self._where = where
         self._times = times
         self.name = f"hostile-{inner.name}"
         self.input_hz = self.output_hz = 16_000
@@ -102,11 +125,18 @@ class Hostile:
         async with self._inner.connect(resources) as self._connection:
             yield self
 
+    def _at(self, where: str) -> Callable[[Inner], Awaitable[Any]]:
+        return self._fault if where == self._where else keeps_its_word
+
     @asynccontextmanager
     async def open_stream(self, *arguments: Any) -> AsyncGenerator[Any]:
         async with self._connection.open_stream(*arguments) as stream:
-            if self._times > 0:
-                self._times -= 1
-                yield _HostileStream(stream, self._fault)
-            else:
+            self._times -= 1
+            if self._times < 0:
                 yield stream
+                return
+            await self._at("open")(trio.lowlevel.checkpoint)
+            try:
+                yield _HostileStream(stream, self._at("item"), self._at("send"))
+            finally:
+                await self._at("close")(trio.lowlevel.checkpoint)

@@ -27,7 +27,7 @@ class Answering(FloorState):
             self._deadlines.set("endpoint", max(hearing.speech_end + delay, self._now))
 
     def _longest_turn_reached(self) -> None:
-        """The caller's turn is over although they speak on. In a pause there is nothing to do: it will be over by itself."""
+        """The caller's turn is over although they speak on. In a pause it will be over by itself."""
         hearing = self._heard
         if hearing is None or hearing.challenges is not None or hearing.speech_end is not None:
             return

@@ -15,10 +15,11 @@ Completeness = float
 """How complete an utterance looks: 0.0 (surely goes on) to 1.0 (surely done)."""
 
 _UNFINISHED_LAST_WORDS = frozenset(
-    "a about after although an and are as at because before being but by can could did do does for from had has have he her his how "
-    "i i'd i'll i'm if in into is it's its just like may might my nor not of on or our over shall she should since so some than that "
-    "the their then there's these they this those through to uh um under until us very was we we'll we're were what when where "
-    "whether which while who whose why will with without would you'd your".split()
+    "a about after although an and are as at because before being but by can could did do does for from had "
+    "has have he her his how i i'd i'll i'm if in into is it's its just like may might my nor not of on or "
+    "our over shall she should since so some than that the their then there's these they this those through "
+    "to uh um under until us very was we we'll we're were what when where whether which while who whose why "
+    "will with without would you'd your".split()
 )
 """Words after which an English sentence hardly ever ends."""
 

@@ -174,7 +174,7 @@ class TranscriptUpdated(Event):
 
 @dataclass(frozen=True, slots=True)
 class TurnOpened(Event):
-    """Something is being listened to that may become a turn: a first utterance, or a challenger while the agent speaks."""
+    """Something is listened to that may become a turn: a first utterance, or a challenger while the agent speaks."""
 
     turn_id: int
     onset: int
@@ -253,7 +253,7 @@ class SpeechPlayed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Yielded(Event):
-    """The agent stepped back for somebody who may be interrupting. `silence` is the sample after the last one heard, for a pause."""
+    """The agent stepped back for somebody who may be interrupting."""
 
     turn_id: int
     challenger_id: int

@@ -1,4 +1,7 @@
-"""What is being heard of one utterance: its words, its pauses, whose speech it challenges. Bookkeeping for the Floor."""
+"""What is being heard of one utterance: its words, its pauses, whose speech it challenges.
+
+Bookkeeping for the Floor; it decides nothing.
+"""
 
 from dataclasses import dataclass, field
 

@@ -11,11 +11,11 @@ from turnscope._errors import ProtocolError
 __all__ = [
     "AudioFinished",
     "AudioStarted",
+    "CallerHungUp",
     "CloseRequested",
     "DeadlineReached",
     "EdgeProfile",
     "FloorInput",
-    "CallerHungUp",
     "InterruptRequested",
     "ListenFailed",
     "SayCancelled",

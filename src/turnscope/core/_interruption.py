@@ -25,7 +25,8 @@ Reaction = Literal["pause", "duck", "continue"]
 """What the agent does at an onset, before anything is decided."""
 
 BACKCHANNELS = frozenset(
-    "ah aha alright good great hm hmm huh mhm mm mmhm mmhmm mm-hm mm-hmm oh okay ok right sure uh uh-huh uhhuh um yeah yep yes".split()
+    "ah aha alright good great hm hmm huh mhm mm mmhm mmhmm mm-hm mm-hmm oh okay ok right sure uh uh-huh uhhuh um "
+    "yeah yep yes".split()
 )
 """English words that say "go on" rather than "stop" when nothing else is said."""
 

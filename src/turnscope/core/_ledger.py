@@ -65,7 +65,7 @@ class SpokenText:
         self._clauses.append(_Clause(char_start, text, self._samples))
 
     def add_speech(self, samples: int, words: tuple[WordTiming, ...] = ()) -> None:
-        """The begun clause got so many more samples, and these words, counted from the clause's first sample and character."""
+        """The begun clause got so many more samples, and these words, counted from the clause's own beginning."""
         clause = self._clauses[-1]
         clause.samples += samples
         self._samples += samples
@@ -95,7 +95,7 @@ class SpokenText:
     def heard(self, until: int) -> HeardText:
         """What was heard when the samples before `until` were."""
         words = self.words()
-        heard = [word for word in words if word.stop <= until]
+        heard = [word for word in words if word.stop <= until and word.start < until]  # no sound, nothing heard
         text = self.text
         cut = heard[-1].char_stop if heard else 0
         if words and len(heard) == len(words) and not text[cut:].strip(_CLOSING):
@@ -125,7 +125,9 @@ class SpokenText:
         for token in clause.text.split():
             start = clause.text.index(token, position)
             position = start + len(token)
-            bare = token.strip(_CLOSING + "([{") or token
+            bare = token.strip(_CLOSING + _OPENING)
+            if not bare:  # a dash by itself is no word
+                continue
             at = start + token.index(bare)
             stop = at + len(bare)
             words.append(WordTiming(bare, at, stop, length * at // chars, length * stop // chars, estimated=True))
@@ -134,3 +136,6 @@ class SpokenText:
 
 _CLOSING = " \t\n.,;:!?…\"'”’)]}—–-"
 """What may follow the last word of a text without being spoken."""
+
+_OPENING = "([{“‘«¿¡"
+"""What may stand before a word without being spoken."""

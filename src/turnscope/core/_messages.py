@@ -17,7 +17,7 @@ class Message:
         role: Who says it.
         text: What was said: for an assistant's message, the words that the caller *heard*.
         interrupted: The caller cut this message off.
-        unheard: What had been generated after `text` and was never heard; kept beside it, never sent to a model as said.
+        unheard: What had been generated after `text` and was never heard. Never sent to a model as said.
     """
 
     role: Role

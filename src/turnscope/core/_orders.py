@@ -41,7 +41,7 @@ class OpenTurn:
 
 @dataclass(frozen=True, slots=True)
 class ListenOn:
-    """The caller goes on: the turn's listening part hears them again from that sample on, or from where it had stopped."""
+    """The caller goes on: the turn's listening part hears them again, from that sample on or from where it stopped."""
 
     turn_id: int
     listen_from: int

@@ -110,7 +110,7 @@ class Playback:
     # Frames out
 
     def take(self, count: int, at: int) -> Samples | None:
-        """The next at most `count` samples, to be heard from output position `at` on; None when there is nothing to play."""
+        """The next at most `count` samples, heard from output position `at` on; None when there is nothing to play."""
         if self._tail is not None:
             tail, self._tail = self._tail[:count], self._tail[count:] if len(self._tail) > count else None
             return tail

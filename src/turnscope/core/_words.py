@@ -10,7 +10,7 @@ class WordTiming:
     """One spoken word of a text, and where its audio lies.
 
     Attributes:
-        text: The word as it stands in the text, with punctuation that belongs to it ("U.S.", "don't"), without what follows it.
+        text: The word as it stands in the text, with punctuation that belongs to it ("U.S.", "don't") and no other.
         char_start: Index of its first character in the text that was asked to be spoken.
         char_stop: Index after its last character.
         start: First sample of its audio, counted from the first sample of the speech for that text.

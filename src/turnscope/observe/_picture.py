@@ -73,9 +73,7 @@ class Phrase(Span):
             return place_words(self.heard, self.voiced)
         if len(texts) != len(self.told):
             texts = [word.text for word in self.told]
-        return [
-            (text, word.start, (word.start + word.stop) // 2) for text, word in zip(texts, self.told, strict=True)
-        ]
+        return [(text, word.start, (word.start + word.stop) // 2) for text, word in zip(texts, self.told, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

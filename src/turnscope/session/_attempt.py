@@ -69,7 +69,9 @@ class Attempt:
     ) -> None:
         agent = self._context.agent
         name, first = agent.llm.name, True
-        async with open_blamed(name, self._context.llm.open_stream(messages), self.busy) as items:
+        async with open_blamed(
+            name, self._context.llm.open_stream(messages), self.busy, agent.provider_timeout_s
+        ) as items:
             while (item := await next_item(name, items, agent.provider_timeout_s)) is not None:
                 if not isinstance(item, TextDelta):
                     continue
@@ -102,7 +104,9 @@ class Attempt:
         agent, hz = context.agent, context.playout.hz
         name, made_hz = agent.tts.name, context.tts.output_hz
         resampler = Resampler(made_hz, hz)
-        async with open_blamed(name, context.tts.open_stream(text, agent.voice), self.busy) as chunks:
+        async with open_blamed(
+            name, context.tts.open_stream(text, agent.voice), self.busy, agent.provider_timeout_s
+        ) as chunks:
             while (chunk := await next_item(name, chunks, agent.provider_timeout_s)) is not None:
                 words = tuple(_at_rate(word, made_hz, hz) for word in chunk.words)
                 samples = resampler.process(chunk.samples)

@@ -1,5 +1,6 @@
 """Where a provider's failures become ours: named, typed, and never an exception group."""
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TypeVar
@@ -36,13 +37,27 @@ def blame(provider: str) -> Generator[None]:
 
 
 @asynccontextmanager
-async def open_blamed(provider: str, stream: AbstractAsyncContextManager[T], busy: list[str]) -> AsyncGenerator[T]:
-    """`stream`, with what its opening and closing raise blamed on `provider`, which stands in `busy` meanwhile."""
+async def open_blamed(
+    provider: str, stream: AbstractAsyncContextManager[T], busy: list[str], timeout_s: float
+) -> AsyncGenerator[T]:
+    """`stream`, with what its opening and closing raise blamed on `provider`, which stands in `busy` meanwhile.
+
+    Raises:
+        ProviderError: Opening or closing raised, or took longer than `timeout_s`.
+    """
     busy.append(provider)
+    doing = "open"
     try:
         with blame(provider):
-            async with stream as opened:
-                yield opened
+            with trio.CancelScope(deadline=trio.current_time() + timeout_s) as scope:
+                async with stream as opened:
+                    doing, scope.deadline = "close", math.inf
+                    try:
+                        yield opened
+                    finally:
+                        scope.deadline = trio.current_time() + timeout_s
+            if scope.cancelled_caught:
+                raise ProviderError(provider, f"did not {doing} within {timeout_s:g} s")
     finally:
         busy.remove(provider)
 

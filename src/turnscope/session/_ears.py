@@ -1,4 +1,7 @@
-"""The ears: caller's audio → ring buffer → VAD → edges of speech. They live as long as the session and wait for nobody."""
+"""The ears: caller's audio → ring buffer → VAD → edges of speech.
+
+They live as long as the session and wait for nobody.
+"""
 
 from collections.abc import Callable
 

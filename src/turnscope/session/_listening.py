@@ -63,7 +63,7 @@ class Listening:
         name = context.agent.stt.name
         with self.scope:
             async with (
-                open_blamed(name, context.stt.open_stream(), self.busy) as stream,
+                open_blamed(name, context.stt.open_stream(), self.busy, context.agent.provider_timeout_s) as stream,
                 trio.open_nursery() as nursery,
             ):
                 nursery.start_soon(self._take_transcripts, stream)

@@ -169,7 +169,7 @@ class Turn:
         """It was a turn, but nothing more comes of it: there is nothing to answer, or a provider let it down.
 
         Args:
-            provider: Who failed, ``"stt"`` and ``"answer"`` standing for the ones that the turn waits for; empty for nobody.
+            provider: Who failed; ``"stt"`` and ``"answer"`` stand for those that the turn waits for, empty for nobody.
             message: How.
         """
         if not provider:

@@ -1,6 +1,6 @@
 """A CALL WITHOUT A PHONE: virtual time, scripted callers, fakes, scenarios."""
 
-from turnscope.sim._caller import CallerTransport, HangUp, Moment, Play, Step
+from turnscope.sim._caller import CallerTransport, HangUp, Moment, Placed, Play, Step
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._scenario import Scenario, load_scenario
@@ -18,6 +18,7 @@ __all__ = [
     "FakeVAD",
     "HangUp",
     "Moment",
+    "Placed",
     "Play",
     "Scenario",
     "StandstillError",

@@ -14,7 +14,7 @@ from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Samples, to_samples
 from turnscope.transports import InputFrame, Playhead
 
-__all__ = ["CallerTransport", "HangUp", "Moment", "Play", "Step"]
+__all__ = ["CallerTransport", "HangUp", "Moment", "Placed", "Play", "Step"]
 
 PAUSE_SAMPLES = CLOCK_HZ // 4
 """The agent has stopped speaking when nothing of it was heard for so long; shorter gaps lie inside its speech."""

@@ -69,7 +69,6 @@ class _FakeSTTStream:
         self._interim_latency_s = interim_latency_s
         self._final_latency_s = final_latency_s
         self._pending = np.zeros(0, dtype=np.float32)
-        self._pending_start = 0
         self._received = 0
         self._segment_start = 0
         self._words: list[str] = []
@@ -82,10 +81,10 @@ class _FakeSTTStream:
         found = read_words(self._pending)
         if found:
             self._words += [word for word, _ in found]
-            self._drop(found[-1][1])
+            self._pending = self._pending[found[-1][1] :]
             self._put(is_final=False, latency_s=self._interim_latency_s)
         elif len(self._pending) > 4 * CLOCK_HZ:
-            self._drop(len(self._pending) - CLOCK_HZ)
+            self._pending = self._pending[-CLOCK_HZ:]
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -93,17 +92,17 @@ class _FakeSTTStream:
         self._words = []
         self._segment_start = self._received
 
-    def _drop(self, count: int) -> None:
-        self._pending = self._pending[count:]
-
     def _put(self, *, is_final: bool, latency_s: float) -> None:
         item = Transcript(" ".join(self._words), is_final, self._segment_start, self._received)
         self._out.send_nowait((trio.current_time() + latency_s, item))
 
-    async def __aiter__(self) -> AsyncIterator[Transcript]:
-        async for due, item in self._in:
-            await trio.sleep_until(due)
-            yield item
+    def __aiter__(self) -> AsyncIterator[Transcript]:
+        return self
+
+    async def __anext__(self) -> Transcript:
+        due, item = await self._in.receive()
+        await trio.sleep_until(due)
+        return item
 
 
 class FakeTTS:
