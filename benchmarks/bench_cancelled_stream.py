@@ -9,21 +9,21 @@ import ssl
 import statistics
 import time
 
+import httpx
 import trio
 import trustme
 
 from tests.providers._chat_server import Call, open_chat_server
 from turnscope.core import Message
-from turnscope.providers._http import HttpVersion
 from turnscope.providers._openai_chat import OpenAIChatLLM
 from turnscope.providers._protocols import Resources
 
 CA = trustme.CA()
 QUESTION = [Message("user", "Hello?")]
-WAYS: dict[str, tuple[list[str] | None, HttpVersion]] = {
-    "HTTP/1.1": (None, "auto"),
-    "HTTP/1.1 + TLS": (["http/1.1"], "auto"),
-    "HTTP/2 + TLS": (["h2"], "auto"),
+WAYS: dict[str, list[str] | None] = {  # what the server offers, through TLS
+    "HTTP/1.1": None,
+    "HTTP/1.1 + TLS": ["http/1.1"],
+    "HTTP/2 + TLS": ["h2"],
 }
 
 
@@ -45,16 +45,13 @@ async def talk(call: Call) -> None:
 
 async def measure(way: str, turns: int) -> None:
     """Give `turns` answers up after their second piece, and print what that took."""
-    alpn, version = WAYS[way]
-    context: ssl.SSLContext | None = None
-    if alpn:
-        context = ssl.create_default_context()
-        CA.configure_trust(context)
+    alpn = WAYS[way]
+    context = ssl.create_default_context()
+    CA.configure_trust(context)
     closed_s, told_s, first_s = [], [], []
     async with open_chat_server(talk, tls=CA if alpn else None, alpn=alpn or ()) as server:
-        llm = OpenAIChatLLM("m", base_url=server.url, http_version=version, ssl_context=context)
+        llm = OpenAIChatLLM("m", base_url=server.url, client=lambda: httpx.AsyncClient(http2=True, verify=context))
         async with llm.connect(Resources(compute=NoCompute())) as connection:  # type: ignore[arg-type]
-            await server.wait_for(lambda: server.connections == 1)
             for turn in range(1, turns + 1):
                 asked = time.perf_counter()
                 with trio.CancelScope() as scope:

@@ -4,7 +4,6 @@ import numpy as np
 import trio
 
 from turnscope import Agent, PiperTTS, Rule, ScriptedLLM, SileroVAD, WavTransport, WhisperSTT, open_session
-from turnscope.core import StateChanged
 from turnscope.transports import read_audio
 
 agent = Agent(
@@ -22,8 +21,6 @@ async def main() -> None:
         greeting = await session.say("Hello, and welcome to our little coffee shop. What can I do for you?")
         async for event in events:
             print(f"{event.at:7.3f} s  {event}")
-            if isinstance(event, StateChanged) and event.new == "ended":
-                break
     print("The greeting:", greeting.outcome)
 
 

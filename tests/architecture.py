@@ -90,7 +90,7 @@ def import_breaches(module: Module) -> list[str]:
 
 def _inner_breaches(module: Module, name: str) -> list[str]:
     """What is wrong with the import of the Turnscope module `name` into `module`."""
-    if module.name == "turnscope" or name in SHARED:
+    if module.name in ("turnscope", "turnscope.__main__") or name in SHARED:
         return []
     parts = name.split(".")
     if len(parts) == 1 or parts[1] not in ROOMS:

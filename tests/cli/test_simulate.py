@@ -75,6 +75,7 @@ def test_report_and_events_tell_of_the_same_call(tmp_path: Path) -> None:
     assert report["counts"]["interrupted"] == 1
     assert report["turns"][0]["heard"] == "Your order is two"
     assert [label["name"] for label in report["labels"]] == ["two lattes and a mocha please", "wait make that three"]
+    assert [label["onset_sample"] for label in report["labels"]] == [8000, 86400]  # what the fake detector says too
     assert report["turns"][0]["labelled"]["label"] == 1
     assert sum(event.get("event") == "TurnEnded" for event in events) == report["counts"]["turns"]
     assert (tmp_path / "out/timeline.svg").read_text(encoding="utf-8").startswith("<svg")
@@ -152,7 +153,7 @@ def test_a_terminal_shows_how_far_the_call_has_come(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     simulate(INTERRUPTED, tmp_path / "out")
-    assert re.search(r"11\.\d s of the call  ended", capsys.readouterr().err)
+    assert re.search(r"12\.\d s of the call  ended", capsys.readouterr().err)
 
 
 def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.core.floors import INTERRUPTION, Bench, deeds, events, floor_settings, none_of, only
+from tests.core.floors import ENDPOINTING, INTERRUPTION, Bench, deeds, events, floor_settings, none_of, only
 from turnscope._errors import ConfigError, ProtocolError
 from turnscope.core import (
     AbandonTurn,
@@ -115,6 +115,16 @@ def test_a_caller_who_goes_on_within_the_pause_is_heard_on_in_the_same_turn() ->
     bench.speech_stops(3.1, end_s=3.0)
     bench.words(3.2, 1, "and a mocha", final=True)
     assert only(bench.pass_time_until(4.0), StartAttempt).text == "two lattes and a mocha"
+
+
+def test_a_caller_who_has_paused_for_long_is_given_more_time_at_the_end() -> None:
+    bench = Bench(floor_settings(endpointing=replace(ENDPOINTING, max_delay_s=2.0)))
+    bench.speech_starts(1.0)
+    bench.speech_stops(2.1, end_s=2.0)
+    bench.speech_starts(3.7, onset_s=3.6)  # 1.6 s of pause, of which 1.25 times are the longest delay
+    bench.speech_stops(5.1, end_s=5.0)
+    bench.words(5.2, 1, "two lattes please", final=True)
+    assert bench.deadline_s == 7.0
 
 
 def test_words_that_come_late_are_waited_for() -> None:
@@ -401,6 +411,35 @@ def test_an_interrupter_without_words_is_a_turn_that_ends_with_nothing_to_answer
     assert none_of(orders, UtteranceDismissed)
 
 
+def test_a_challenger_who_goes_on_is_not_settled_any_more() -> None:
+    seen: list[tuple[int | None, bool, tuple[str, ...]]] = []
+
+    class Undecided:
+        def judge(self, evidence: Evidence) -> Ruling:
+            seen.append((evidence.speech_end, evidence.settled, evidence.recent))
+            return Ruling(Verdict.WAIT, "well")
+
+    bench = Bench(judged_by(Undecided()))
+    bench.is_speaking()
+    bench.speech_starts(2.0)
+    bench.speech_stops(2.5, end_s=2.4, profiles=("turn", "barge_in"))
+    bench.words(2.6, 2, "wait", final=True)
+    bench.speech_starts(2.8, profiles=("barge_in",))
+    for number in range(4):
+        bench.words(3.0, 2, str(number))
+    assert seen == [
+        (None, False, ()),
+        (None, False, ()),
+        (at(2.4), False, ()),
+        (at(2.4), True, ("wait",)),
+        (None, False, ("wait",)),
+        (None, False, ("wait", "0")),
+        (None, False, ("wait", "0", "1")),
+        (None, False, ("wait", "0", "1", "2")),
+        (None, False, ("0", "1", "2", "3")),
+    ]
+
+
 def test_a_policy_that_confirms_at_once_interrupts_without_stepping_back() -> None:
     bench = Bench(judged_by(Always(Ruling(Verdict.CONFIRM, "eager"))))
     bench.is_speaking()
@@ -454,6 +493,13 @@ def test_protected_speech_holds_its_challenger_and_hands_it_the_floor_at_the_end
     orders = [*bench.joins(9.0, 1), *bench.pass_time_until(9.0)]
     assert deeds(orders) == [StartAttempt(2, 1, "wait stop now", verbatim=False)]
     assert only(orders, TurnStarted) == TurnStarted(at(9.0), 2, "speech", at(1.95))
+
+
+def test_protected_speech_does_not_step_back_for_somebody_who_spoke_before_it_was_heard() -> None:
+    bench = Bench()
+    bench.say(0.5, 1, protected=True)
+    bench.speech_starts(0.8)
+    assert deeds(bench.audio_starts(1.0, 1)) == []
 
 
 def test_what_was_held_longer_than_the_longest_turn_is_answered_at_once() -> None:
@@ -782,6 +828,13 @@ def test_something_to_say_brings_the_session_back_from_away() -> None:
     bench = Bench(floor_settings(away_after_s=30.0))
     bench.pass_time_until(30.0)
     bench.say(40.0, 1)
+    assert bench.state == "processing"
+
+
+def test_nobody_is_away_while_typed_words_are_answered() -> None:
+    bench = Bench(floor_settings(away_after_s=3.0))
+    bench.types(1.0, 1, "hello")
+    bench.pass_time_until(15.0)
     assert bench.state == "processing"
 
 

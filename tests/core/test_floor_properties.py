@@ -231,7 +231,8 @@ class Session(RuleBasedStateMachine):
             case InterruptSpeech():
                 assert turn.holds_the_floor
                 turn.silenced = True
-            case InterruptTurn():
+            case InterruptTurn(_, cause):
+                assert cause.reason != "user_speaking" or (turn.alive and not turn.protected)
                 assert not turn.opened or turn.started
                 assert not turn.over
                 self._close(turn)
@@ -468,7 +469,7 @@ class Session(RuleBasedStateMachine):
 
 TestAnySessionThatObeysTheFloor = Session.TestCase
 TestAnySessionThatObeysTheFloor.settings = settings(
-    max_examples=150,
+    max_examples=300,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -30,7 +30,7 @@ class Interrupting(Answering):
 
     def _step_back(self, holder: Holder, hearing: Hearing) -> None:
         reaction = self.settings.interruption.reaction
-        if holder.protected or holder.yielded or not holder.audible or reaction == "continue":
+        if holder.protected or not holder.audible or reaction == "continue":
             return
         holder.yielded = True
         self._order(do.YieldSpeech(holder.turn_id, reaction))

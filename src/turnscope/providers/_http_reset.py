@@ -33,20 +33,26 @@ class RequestTrace:
 
     def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
         self.dialled = False
-        self._transport: Any = client._transport_for_url(request.url)
+        self._client: Any = client
+        self._url = request.url
         self._request: Any = None
         self._connection: Any = None
+        self._half_made: Any = None
         self._complete = False
 
     async def __call__(self, step: str, info: dict[str, Any]) -> None:
         """What httpcore calls; `step` is its name for what begins, is complete or has failed."""
+        if step.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
+            self._half_made = None
         if step.endswith(".connect_tcp.started"):
             self.dialled = True
+        elif step.endswith(".connect_tcp.complete"):
+            self._half_made = info["return_value"]
         elif step == "http2.send_request_headers.started":
             # Must not wait: the number of the stream is chosen, and would be chosen again.
             self._request = info["request"]
             with suppress(AttributeError):
-                self._connection = _find_connection(self._transport, self._request)
+                self._connection = _find_connection(self._pool, self._request)
                 _keep_frames_whole(self._connection)
         elif step == "http2.receive_response_body.complete":
             self._complete = True
@@ -54,21 +60,32 @@ class RequestTrace:
             with trio.move_on_after(_GRACE_S, shield=True):
                 await self._give_up(info["stream_id"])
 
+    async def close_half_made(self) -> None:
+        """Close a connection in whose making the request was cancelled: httpcore would leave it open, or use it."""
+        if self._half_made is not None:
+            with trio.move_on_after(_GRACE_S, shield=True):
+                await self._half_made.aclose()
+
+    @property
+    def _pool(self) -> Any:
+        return self._client._transport_for_url(self._url)._pool
+
     async def _give_up(self, stream_id: int) -> None:
         try:
             await _reset(self._connection, stream_id, self._request)
         except AttributeError:
-            logger.warning("this version of httpcore is not known: an answer given up costs its connection")
-            for connection in self._transport._pool.connections:
-                if connection.can_handle_request(self._request.url.origin):
-                    await connection.aclose()
-        except Exception as exc:  # of a connection that is broken already: no request will be sent on it
+            logger.warning("httpcore has changed, or is hidden by a transport: an answer given up costs its connection")
+            with suppress(AttributeError):
+                for connection in self._pool.connections:
+                    if connection.can_handle_request(self._request.url.origin):
+                        await connection.aclose()
+        except Exception as exc:  # the connection is broken already, and httpcore will notice
             logger.debug("could not reset stream %d: %r", stream_id, exc)
 
 
-def _find_connection(transport: Any, request: Any) -> Any:
+def _find_connection(pool: Any, request: Any) -> Any:
     """The HTTP/2 connection that carries `request`, which may be wrapped in a tunnel through a proxy."""
-    connection = next((r.connection for r in transport._pool._requests if r.request is request), None)
+    connection: Any = next((r.connection for r in pool._requests if r.request is request), None)
     while not hasattr(connection, "_h2_state"):
         connection = connection._connection
     return connection
@@ -91,7 +108,7 @@ def _keep_frames_whole(connection: Any) -> None:
         stream.write = partial(_write_whole, connection, stream.write)
 
 
-async def _write_whole(connection: Any, write: Any, data: bytes, timeout: float | None = None) -> None:
+async def _write_whole(connection: Any, write: Any, *args: Any) -> None:
     """Let a write that has begun be finished when its caller is cancelled, or else give the connection up."""
     failure: Exception | None = None
     scope = trio.CancelScope(shield=True)
@@ -100,7 +117,7 @@ async def _write_whole(connection: Any, write: Any, data: bytes, timeout: float 
         nonlocal failure
         with scope:
             try:
-                await write(data, timeout)
+                await write(*args)
             except Exception as exc:
                 failure = exc
         if scope.cancelled_caught:

@@ -3,20 +3,19 @@
 It asks once: a turn has no time for retries. Giving an answer up closes its stream without waiting.
 """
 
-import math
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import parse_qsl
 
+import httpx
 import trio
 
 from turnscope._errors import ConfigError, ProviderError
 from turnscope.core import Message
-from turnscope.providers._http import Dial, HttpClient, HttpVersion, open_http_client
-from turnscope.providers._http_messages import Exchange, HttpError, Request, split_url
+from turnscope.providers._http_stream import HttpError, HttpStream, WholeBody, send
+from turnscope.providers._openai_request import endpoint, request_headers, request_options, secrets_in
 from turnscope.providers._openai_wire import AnswerReader, ModelFailure, error_message, request_body, shorten
 from turnscope.providers._protocols import LLMItem, Resources
 
@@ -25,8 +24,9 @@ __all__ = ["OpenAIChatLLM"]
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 _MAX_REFUSAL_BYTES = 1 << 14
-_RESERVED_OPTIONS = frozenset({"model", "messages", "stream"})
-_RESERVED_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
+# How long a connection may be idle: longer than a caller thinks, shorter than most routers forget one.
+_KEEP_IDLE_S = 240.0
+_CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=4, keepalive_expiry=_KEEP_IDLE_S)
 # After the last word, the caller of the stream waits only to learn that it was the last: for the usage this long, ...
 _USAGE_GRACE_S = 0.5
 # ... and this long for the end of the body, with which an HTTP/1.1 connection can be used again.
@@ -50,15 +50,17 @@ class OpenAIChatLLM:
         extra_headers: Sent with every request; treated as secret.
         extra_body: Further members of the request's JSON; they win over those above. ``model``, ``messages`` and
             ``stream`` are not among them.
-        http_version: ``"auto"``, ``"1.1"`` or ``"2"``. Over TLS, ``"auto"`` takes HTTP/2 if the server offers it: an
-            answer given up then costs no connection. Without TLS it is HTTP/1.1, and ``"2"`` is prior knowledge.
-        connect_timeout_s: Seconds to connect, TLS included.
+        http2: Speak HTTP/2 if the server offers it, which it can only through TLS: an answer given up then costs no
+            connection. Over HTTP/1.1 it does.
+        connect_timeout_s: Seconds to connect; a handshake of TLS has as many again.
         first_token_timeout_s: Seconds to wait, from opening a stream, for its first text. A model that reasons first,
             or that a local server still has to load, may need more.
         stall_timeout_s: Seconds to wait, after that, for each further piece of data. Comments that keep a connection
             alive are none.
-        ssl_context: For servers with a certificate of a private authority. Its ALPN protocols are set.
-        dial: Opens the stream of bytes to a host and port; for simulations and tunnels.
+        client: Makes the HTTP client of a session, for proxies, certificates of a private authority, and whatever else
+            httpx can be told: ``lambda: httpx.AsyncClient(http2=True, verify=context)``. It is closed with the session.
+            Only its timeouts and its handling of redirects do not count. None makes one that has no need of
+            arguments; it obeys the environment variables for proxies and certificates, as httpx does.
         name: The provider's name in events, errors and reports.
 
     Raises:
@@ -76,18 +78,15 @@ class OpenAIChatLLM:
         include_usage: bool = True,
         extra_headers: Mapping[str, str] | None = None,
         extra_body: Mapping[str, object] | None = None,
-        http_version: HttpVersion = "auto",
+        http2: bool = True,
         connect_timeout_s: float = 5.0,
         first_token_timeout_s: float = 30.0,
         stall_timeout_s: float = 10.0,
-        ssl_context: ssl.SSLContext | None = None,
-        dial: Dial = trio.open_tcp_stream,
+        client: Callable[[], httpx.AsyncClient] | None = None,
         name: str = "openai-chat",
     ) -> None:
         if not model:
             raise ConfigError("model must not be empty")
-        if http_version not in ("auto", "1.1", "2"):
-            raise ConfigError(f'http_version must be "auto", "1.1" or "2"; got {http_version!r}')
         for key, value in (
             ("connect_timeout_s", connect_timeout_s),
             ("first_token_timeout_s", first_token_timeout_s),
@@ -102,22 +101,18 @@ class OpenAIChatLLM:
                 raise ConfigError("api_key is missing: pass it, or set the environment variable OPENAI_API_KEY")
         self._name = name
         self._model = model
-        self._origin, path, query = split_url(base_url, key="base_url")
-        # Without the query, which may hold a key: this one is for errors.
-        self._url = f"{self._origin}{path}/chat/completions"
-        self._target = f"{path}/chat/completions" + (f"?{query}" if query else "")
-        self._headers, self._sensitive = _headers(api_key, extra_headers or {})
-        secrets = [api_key or "", *_secrets_in(query), *(extra_headers or {}).values()]
+        self._url = endpoint(base_url)
+        self._headers = request_headers(api_key, extra_headers or {})
+        secrets = [api_key or "", *secrets_in(self._url.query.decode("ascii")), *(extra_headers or {}).values()]
         # The longest first, so that a secret that contains another goes as a whole.
         self._secrets = sorted({s for s in secrets if len(s) >= _MIN_SECRET_CHARS}, key=len, reverse=True)
         limit_key = "max_completion_tokens" if is_default else "max_tokens"
-        self._options = _options(temperature, max_tokens, limit_key, include_usage, extra_body or {})
-        self._http_version: HttpVersion = http_version
+        self._options = request_options(temperature, max_tokens, limit_key, include_usage, extra_body or {})
+        self._http2 = http2
+        self._make_client = client
         self._connect_timeout_s = connect_timeout_s
         self._first_token_timeout_s = first_token_timeout_s
         self._stall_timeout_s = stall_timeout_s
-        self._ssl_context = ssl_context
-        self._dial = dial
 
     def __repr__(self) -> str:
         return f"<OpenAIChatLLM {self._model!r} at {self._url}>"
@@ -129,33 +124,23 @@ class OpenAIChatLLM:
 
     @asynccontextmanager
     async def connect(self, resources: Resources) -> AsyncIterator["_ChatConnection"]:
-        """A connection, which is dialled in the background at once, so that no turn pays for the handshake.
+        """An HTTP client. It dials when a stream needs it, and what it dialled is closed when the context is left.
 
-        A server that cannot be reached is an error of the stream that needs it, not of this.
+        A server that cannot be reached is an error of the stream, not of this.
         """
-        ssl_context: ssl.SSLContext | None = None
-        if self._origin.scheme == "https":
-            ssl_context = self._ssl_context or _shared_ssl_context(resources, self._http_version)
-        async with open_http_client(
-            self._origin,
-            version=self._http_version,
-            ssl_context=ssl_context,
-            connect_timeout_s=self._connect_timeout_s,
-            dial=self._dial,
-        ) as client:
-            client.warm_up()
+        async with self._make_client() if self._make_client else self._default_client(resources) as client:
             yield _ChatConnection(self, client)
 
-    def _request(self, messages: Sequence[Message]) -> Request:
-        return Request(
-            method="POST",
-            scheme=self._origin.scheme,
-            authority=self._origin.authority,
-            target=self._target,
-            headers=self._headers,
-            body=request_body(self._model, messages, self._options),
-            sensitive=self._sensitive,
-        )
+    def _default_client(self, resources: Resources) -> httpx.AsyncClient:
+        context = _shared_ssl_context(resources, self._http2)
+        return httpx.AsyncClient(http2=self._http2, verify=context, limits=_CONNECTIONS)
+
+    def _request(self, client: httpx.AsyncClient, messages: Sequence[Message]) -> httpx.Request:
+        body = request_body(self._model, messages, self._options)
+        request = client.build_request("POST", self._url, headers=self._headers, content=body)
+        request.url = self._url
+        request.stream = WholeBody(body)
+        return request
 
     def _error(self, exc: HttpError | ModelFailure) -> ProviderError:
         message = str(exc)
@@ -173,7 +158,7 @@ class OpenAIChatLLM:
 class _ChatConnection:
     """The HTTP client that the requests of a session share."""
 
-    def __init__(self, llm: OpenAIChatLLM, client: HttpClient) -> None:
+    def __init__(self, llm: OpenAIChatLLM, client: httpx.AsyncClient) -> None:
         self._llm = llm
         self._client = client
 
@@ -181,35 +166,36 @@ class _ChatConnection:
     async def open_stream(self, messages: Sequence[Message]) -> AsyncIterator["_Answer"]:
         llm = self._llm
         deadline = trio.current_time() + llm._first_token_timeout_s
-        exchange: Exchange | None = None
+        http: HttpStream | None = None
         failure: HttpError | ModelFailure = llm._first_token_timeout()
         with trio.move_on_at(deadline):
             try:
-                exchange = await self._client.send(llm._request(messages))
+                request = llm._request(self._client, messages)
+                http = await send(self._client, request, connect_timeout_s=llm._connect_timeout_s)
             except HttpError as exc:
                 failure = exc
-        if exchange is None:
+        if http is None:
             raise llm._error(failure)
-        answer = _Answer(llm, exchange, deadline - trio.current_time())
+        answer = _Answer(llm, http, deadline - trio.current_time())
         try:
             yield answer
         finally:
             answer.close()
-            await exchange.aclose()
+            await http.aclose()
 
 
 class _Answer:
     """The pieces of one answer. Everything happens in the task that iterates."""
 
-    def __init__(self, llm: OpenAIChatLLM, exchange: Exchange, patience_s: float) -> None:
+    def __init__(self, llm: OpenAIChatLLM, http: HttpStream, patience_s: float) -> None:
         self._llm = llm
-        self._exchange = exchange
+        self._http = http
         self._reader = AnswerReader()
         self._items: deque[LLMItem] = deque()
         # How much longer to wait. Only waiting uses it up: a reader may take its time between two pieces.
         self._patience_s = patience_s
         self._failure: ProviderError | None = None
-        self._started = False
+        self._checked = False
         self._over = False
 
     def close(self) -> None:
@@ -251,10 +237,10 @@ class _Answer:
         start = trio.current_time()
         try:
             with trio.move_on_after(max(0, self._patience_s)):
-                if not self._started:
+                if not self._checked:
                     await self._check_head()
-                    self._started = True
-                data = await self._exchange.receive_some()
+                    self._checked = True
+                data = await self._http.receive_some()
         finally:
             self._patience_s -= trio.current_time() - start
         if self._over:
@@ -289,11 +275,11 @@ class _Answer:
         """Read the few bytes after the last event, so that the connection can serve the next request."""
         # The answer is complete, whatever happens to the connection.
         with trio.move_on_after(_END_GRACE_S), suppress(HttpError):
-            while await self._exchange.receive_some():
+            while await self._http.receive_some():
                 pass
 
     async def _check_head(self) -> None:
-        head = await self._exchange.receive_head()
+        head = self._http
         kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
         if head.headers.get("content-encoding", "identity").lower() != "identity":
             raise ModelFailure("the server compresses its answer, which it was not asked to do")
@@ -309,74 +295,16 @@ class _Answer:
     async def _beginning_of_body(self) -> bytes:
         body = b""
         with suppress(HttpError):  # the status says more than that the body of a refusal was cut short
-            while len(body) < _MAX_REFUSAL_BYTES and (data := await self._exchange.receive_some()):
+            while len(body) < _MAX_REFUSAL_BYTES and (data := await self._http.receive_some()):
                 body += data
         return body[:_MAX_REFUSAL_BYTES]
 
 
-def _shared_ssl_context(resources: Resources, version: HttpVersion) -> ssl.SSLContext:
-    """The system's certificates, read once per process: it takes tens of milliseconds."""
-    key = f"turnscope ssl context for HTTP {version}"
+def _shared_ssl_context(resources: Resources, http2: bool) -> ssl.SSLContext:
+    """The certificates that httpx trusts, read once per process: it takes tens of milliseconds."""
+    # One for each way: httpx writes into it which versions of HTTP to offer.
+    key = f"turnscope ssl context, HTTP/{2 if http2 else 1}"
     context = resources.cache.get(key)
     if not isinstance(context, ssl.SSLContext):
-        context = resources.cache[key] = ssl.create_default_context()
+        context = resources.cache[key] = httpx.create_ssl_context()
     return context
-
-
-def _headers(api_key: str | None, extra: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
-    """All headers of a request, and the names of those that hold secrets."""
-    headers = {"content-type": "application/json", "accept": "text/event-stream", "user-agent": "turnscope"}
-    secret: dict[str, str] = {}
-    if api_key is not None:
-        _check_header_value("api_key", api_key)
-        secret["authorization"] = f"Bearer {api_key}"
-    for name, value in extra.items():
-        if not name or not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
-            raise ConfigError(f"extra_headers: {name!r} is not a header's name")
-        if name.lower() in _RESERVED_HEADERS:
-            raise ConfigError(f"extra_headers: {name!r} is not for you to set")
-        _check_header_value(f"extra_headers[{name!r}]", value)
-        secret[name.lower()] = value
-    headers.update(secret)
-    return tuple(headers.items()), frozenset(secret)
-
-
-def _secrets_in(query: str) -> list[str]:
-    """The values in a query whose names say that they are secret."""
-    return [
-        v for name, v in parse_qsl(query) if any(word in name.lower() for word in ("key", "token", "secret", "sig"))
-    ]
-
-
-def _check_header_value(key: str, value: str) -> None:
-    # Never quotes the value: it is a secret, and a line break at its end is how a key read from a file looks.
-    if not value.isascii() or not value.isprintable() or value != value.strip():
-        raise ConfigError(f"{key} holds a line break, a space at an end, or what is not plain ASCII")
-
-
-def _options(
-    temperature: float | None,
-    max_tokens: int | None,
-    limit_key: str,
-    include_usage: bool,
-    extra: Mapping[str, object],
-) -> dict[str, object]:
-    options: dict[str, object] = {}
-    if temperature is not None:
-        if not 0 <= temperature < math.inf:
-            raise ConfigError(f"temperature must be 0 or more, and finite; got {temperature}")
-        options["temperature"] = temperature
-    if max_tokens is not None:
-        if max_tokens < 1:
-            raise ConfigError(f"max_tokens must be 1 or more; got {max_tokens}")
-        options[limit_key] = max_tokens
-    if include_usage:
-        options["stream_options"] = {"include_usage": True}
-    if reserved := _RESERVED_OPTIONS & extra.keys():
-        raise ConfigError(f"extra_body must not set {', '.join(sorted(reserved))}")
-    options.update(extra)
-    try:
-        request_body("", (), options)
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise ConfigError(f"extra_body cannot be written as JSON: {exc}") from exc
-    return options

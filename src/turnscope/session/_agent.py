@@ -65,8 +65,13 @@ class Agent:
                 raise ConfigError(f"{name} must be a {name.upper()} provider, got {type(part).__name__}")
         if self.vad.input_hz != CLOCK_HZ:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
-        if not self.provider_timeout_s > 0:
-            raise ConfigError(f"provider_timeout_s must be positive, got {self.provider_timeout_s}")
+        for name in ("provider_timeout_s", "join_deadline_s"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.away_after_s is not None and not self.away_after_s > 0:
+            raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
+        if self.max_history_messages < 1:
+            raise ConfigError(f"max_history_messages must be at least 1, got {self.max_history_messages}")
 
     @property
     def floor_settings(self) -> FloorSettings:

@@ -14,6 +14,7 @@ from turnscope.core import (
     SpokenText,
     StartAttempt,
     WordTiming,
+    as_samples,
 )
 from turnscope.providers import TextDelta
 from turnscope.session._blame import next_item, open_blamed
@@ -109,7 +110,7 @@ class Attempt:
         ) as chunks:
             while (chunk := await next_item(name, chunks, agent.provider_timeout_s)) is not None:
                 words = tuple(_at_rate(word, made_hz, hz) for word in chunk.words)
-                samples = resampler.process(chunk.samples)
+                samples = resampler.process(as_samples(chunk.samples))
                 self.spoken.add_speech(len(samples), words)
                 await self.voice.send(samples)
         tail = resampler.flush()

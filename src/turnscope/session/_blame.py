@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import trio
 
-from turnscope._errors import ProviderError, TurnscopeError
+from turnscope._errors import ConfigError, ProviderError
 
 __all__ = ["blame", "first_error", "next_item", "open_blamed"]
 
@@ -24,14 +24,17 @@ def first_error(error: BaseException) -> BaseException:
 
 @contextmanager
 def blame(provider: str) -> Generator[None]:
-    """Turn whatever `provider` raises, cancellation aside, into one `ProviderError` with the original as its cause."""
+    """Turn whatever `provider` raises into one `ProviderError`, with the original as its cause.
+
+    Cancellation passes, and so does `ConfigError`, which says what the user can do.
+    """
     try:
         yield
     except ProviderError:
         raise
     except Exception as error:
         original = first_error(error)
-        if isinstance(original, TurnscopeError):
+        if isinstance(original, ConfigError | ProviderError):
             raise original from error
         raise ProviderError(provider, f"{type(original).__name__}: {original}") from original
 

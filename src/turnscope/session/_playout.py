@@ -103,7 +103,8 @@ class Playout:
         self._voices: deque[Voice] = deque()
         self._sent = 0
         self._work = trio.Event()
-        self._idle = trio.Event()
+        self._idle = trio.lowlevel.ParkingLot()
+        self._running = False
 
     def open(self, response_id: str, fade_s: float, on_first_sample: Callable[[], None]) -> Voice:
         """A voice that is played when those before it are done."""
@@ -124,19 +125,23 @@ class Playout:
         self._work.set()
 
     async def wait_silent(self) -> None:
-        """Wait until nothing can be played and the last sample has been."""
-        while self._playable() is not None or self._clock.position(self.hz) < self._sent:
-            self._idle = trio.Event()
-            await self._idle.wait()
+        """Wait until nothing can be played and the last sample has been; not at all once playing was cancelled."""
+        while self._running and (self._playable() is not None or self._clock.position(self.hz) < self._sent):
+            await self._idle.park()
 
     async def run(self) -> None:
         """Play, until cancelled."""
-        while True:
-            voice = self._playable()
-            if voice is None:
-                await self._rest()
-            else:
-                await self._play_frame(voice)
+        self._running = True
+        try:
+            while True:
+                voice = self._playable()
+                if voice is None:
+                    await self._rest()
+                else:
+                    await self._play_frame(voice)
+        finally:
+            self._running = False
+            self._idle.unpark_all()
 
     async def _rest(self) -> None:
         """Wait for something to play, or for the last sample to have been played."""
@@ -145,7 +150,7 @@ class Playout:
             with trio.move_on_at(self._clock.trio_time(self._sent, self.hz)):
                 await self._work.wait()
         else:
-            self._idle.set()
+            self._idle.unpark_all()
             await self._work.wait()
 
     async def _play_frame(self, voice: Voice) -> None:

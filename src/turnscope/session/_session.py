@@ -95,8 +95,10 @@ class Session:
         self._playout = Playout(transport, self._clock)
         self._turns: dict[int, Turn] = {}
         self._running: set[int] = set()
-        self._turn_gone = trio.Event()
+        self._turn_gone = trio.lowlevel.ParkingLot()
         self._ended = trio.Event()
+        self._end_reason = "shutdown"
+        self._concluded = trio.Event()
         self._failure: TurnscopeError | None = None
         stt, llm, tts = connections
         self._context = TurnContext(
@@ -226,12 +228,13 @@ class Session:
         finally:
             self._turns.pop(turn.turn_id, None)
             self._running.discard(turn.turn_id)
-            self._turn_gone.set()
+            self._turn_gone.unpark_all()
 
     def _end(self, reason: str) -> None:
         if reason == "providers do not stop":
             self._failure = ProviderError("turnscope", "two providers at once did not stop when they were cancelled")
             self._nursery.cancel_scope.cancel()
+        self._end_reason = reason
         self._ended.set()
 
     # Its life
@@ -245,6 +248,7 @@ class Session:
         self._nursery.start_soon(self._playout.run, name="playout")
         self._watcher.feed(SessionOpened(self.now()))
         self._nursery.start_soon(self._hear, name="ears")
+        self._nursery.start_soon(self._conclude, name="conclusion")
         await trio.lowlevel.checkpoint()
 
     async def _hear(self) -> None:
@@ -254,11 +258,23 @@ class Session:
             self._failure = error
             self._nursery.cancel_scope.cancel()
 
+    async def _conclude(self) -> None:
+        """Once the conversation is over: have everything of it end, and say so."""
+        await self._ended.wait()
+        await self._end_turns()
+        self._publish_end()
+
     async def _finish(self) -> None:
-        """End the conversation, and wait as long as is promised for its turns and its last sample."""
+        """The block is being left: end the conversation, and everything of it."""
         if self._floor.state is not State.ENDED:
             self._watcher.feed(CloseRequested(self.now()))
-        with trio.move_on_after(self.agent.join_deadline_s, shield=True):
+        await self._end_turns()
+        self._publish_end()
+        self._nursery.cancel_scope.cancel()
+
+    async def _end_turns(self) -> None:
+        """Wait for the last sample and for the turns' tasks as long as is promised; then unblock what shields itself."""
+        with trio.move_on_after(1.25 * self.agent.join_deadline_s, shield=True):
             await self._playout.wait_silent()
             await self._wait_for_turns()
         for _ in range(FORCED_ENDINGS):
@@ -266,17 +282,18 @@ class Session:
                 turn.force_end()
             with trio.move_on_after(self.agent.join_deadline_s, shield=True):
                 await self._wait_for_turns()
-        self._nursery.cancel_scope.cancel()
 
     async def _wait_for_turns(self) -> None:
         while self._running:
-            self._turn_gone = trio.Event()
-            await self._turn_gone.wait()
+            await self._turn_gone.park()
 
     def _publish_end(self) -> None:
-        self._bus.publish(SessionEnded(self.now(), "ended", len(self._running)))
-        self._bus.close()
-        self._ended.set()
+        """Let the last event be the last. Idempotent."""
+        if not self._concluded.is_set():
+            self._concluded.set()
+            self._bus.publish(SessionEnded(self.now(), self._end_reason, len(self._running)))
+            self._bus.close()
+            self._ended.set()
 
 
 async def _connect(stack: AsyncExitStack, provider: str, connection: AbstractAsyncContextManager[T]) -> T:

@@ -217,9 +217,10 @@ class Turn:
             await listening.run()
         except* Exception as errors:
             failure = _as_provider_error(first_error(errors))
-            self._publish_failure(failure)
             now = self._context.now()
             self._context.feed(ListenFailed(now, self.turn_id, failure.provider, failure.message))
+            if self.outcome != Failed(failure.provider, failure.message):  # whose ending has said it
+                self._publish_failure(failure)
 
     async def _answer(self) -> None:
         async for attempt in self._orders_in:

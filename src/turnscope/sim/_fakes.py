@@ -143,6 +143,10 @@ class FakeTTS:
 
     def _chunks(self, text: str, options: VoiceOptions) -> list[SpeechChunk]:
         audio, words = encode_words(text, words_per_s=self._words_per_s * options.speed)
+        if not words:
+            return []
+        if not words:
+            return []
         stops = [*(word.start for word in words[1:]), len(audio)]
         starts = [0, *stops[:-1]]
         return [

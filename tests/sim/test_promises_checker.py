@@ -1,0 +1,183 @@
+"""The checker of promises finds each breach that is planted into a conversation which kept them all."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.session.calls import AGENT, barge_in, speech
+from turnscope.core import (
+    AttemptStarted,
+    GateShut,
+    HungUp,
+    Interrupted,
+    SessionEnded,
+    SpeechStartsPlaying,
+    StateChanged,
+    TurnEnded,
+    TurnJoined,
+    TurnStarted,
+    UtteranceDismissed,
+)
+from turnscope.session import Record
+from turnscope.sim import Call, HangUp, Moment, broken_promises, simulate
+
+
+@pytest.fixture(scope="module")
+def call() -> Call:
+    return simulate(AGENT, barge_in(), seed=1)
+
+
+def rewritten(call: Call, rewrite: Callable[[Record], list[Record]]) -> Call:
+    """The call with each of its records replaced by what `rewrite` makes of it."""
+    return with_records(call, [new for record in call.records for new in rewrite(record)])
+
+
+def with_records(call: Call, records: list[Record]) -> Call:
+    return Call(tuple(records), call.user, call.agent, call.history, call.placed, call.tasks_left)
+
+
+def with_track(call: Call, agent: Any) -> Call:
+    return Call(call.records, call.user, agent, call.history, call.placed, call.tasks_left)
+
+
+def of_turn(record: Record, kind: type, turn_id: int = 1) -> bool:
+    return isinstance(record, kind) and getattr(record, "turn_id", None) == turn_id
+
+
+def with_outcome(call: Call, **changes: Any) -> Call:
+    """The call with something else in the outcome of its first turn."""
+
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, TurnEnded) and record.turn_id == 1:
+            return [replace(record, outcome=replace(record.outcome, **changes))]
+        return [record]
+
+    return rewritten(call, rewrite)
+
+
+def test_a_conversation_that_kept_them_has_broken_none(call: Call) -> None:
+    assert broken_promises(call) == []
+
+
+def test_a_turn_that_ends_twice(call: Call) -> None:
+    twice = rewritten(call, lambda record: [record, record] if of_turn(record, TurnEnded) else [record])
+    assert broken_promises(twice) == ["turn 1 ended 2 times"]
+
+
+def test_a_turn_that_never_ends(call: Call) -> None:
+    never = rewritten(call, lambda record: [] if of_turn(record, TurnEnded, 2) else [record])
+    assert broken_promises(never) == ["turn 2 ended 0 times"]
+
+
+def test_a_turn_that_begins_twice(call: Call) -> None:
+    twice = rewritten(call, lambda record: [record, record] if of_turn(record, TurnStarted) else [record])
+    assert "turn 1 started 2 times" in broken_promises(twice)
+
+
+def test_a_turn_that_was_dismissed(call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, TurnEnded) and record.turn_id == 1:
+            return [UtteranceDismissed(record.sample, 1, 0, "", "no words", None), record]
+        return [record]
+
+    assert broken_promises(rewritten(call, rewrite)) == ["turn 1 was dismissed and is a turn"]
+
+
+def test_one_sample_after_the_silence(call: Call) -> None:
+    outcome = call.turns[0].outcome
+    assert isinstance(outcome, Interrupted)
+    assert outcome.silence is not None
+    late = max(outcome.silence, outcome.gate_shut) + 5
+    track = call.agent.copy()
+    assert track[late] == 0
+    track[late] = 0.001
+    assert broken_promises(with_track(call, track)) == [f"sample {late} was heard after turn 1 had been silenced"]
+
+
+def test_speech_of_a_turn_whose_gate_has_shut(call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, GateShut) and record.turn_id == 1:
+            return [record, SpeechStartsPlaying(record.sample, 1)]
+        return [record]
+
+    assert "turn 1 was heard after its gate had shut" in broken_promises(rewritten(call, rewrite))
+
+
+def test_one_word_too_many_that_counts_as_heard(call: Call) -> None:
+    assert isinstance(call.turns[0].outcome, Interrupted)
+    assert call.turns[0].outcome.heard == "Your order is"
+    [broken] = broken_promises(with_outcome(call, heard="Your order is two"))
+    assert broken.startswith("turn 1 counts 'Your order is two' as heard, but the track says")
+    assert broken_promises(with_outcome(call, heard="Your order is two", heard_estimated=True)) == []
+
+
+def test_words_that_count_as_heard_and_were_never_generated(call: Call) -> None:
+    broken = broken_promises(with_outcome(call, heard="Fine three"))
+    assert broken == ["turn 1 counts 'Fine three' as heard, which is no beginning of its reply"]
+
+
+def test_an_answer_that_begins_while_another_turn_has_tasks(call: Call) -> None:
+    late = rewritten(call, lambda record: [] if of_turn(record, TurnJoined) else [record])
+    assert broken_promises(late) == ["turn 2 was answered while turns [1] had tasks"]
+
+
+def test_a_zombie_that_was_given_up_is_no_breach(call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if of_turn(record, TurnJoined):
+            return []
+        if isinstance(record, TurnEnded) and record.turn_id == 1:
+            return [replace(record, joined=False)]
+        return [record]
+
+    assert broken_promises(rewritten(call, rewrite)) == []
+
+
+def test_a_state_that_does_not_follow(call: Call) -> None:
+    changes = [record for record in call.records if isinstance(record, StateChanged)]
+    gap = with_records(call, [record for record in call.records if record is not changes[1]])
+    assert broken_promises(gap)[0].startswith("illegal transition")
+
+
+def test_a_transition_that_is_not_in_the_table(call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, StateChanged) and record.new == "speaking":
+            return [replace(record, trigger="barge-in")]
+        return [record]
+
+    assert len(broken_promises(rewritten(call, rewrite))) == 2
+
+
+def test_a_session_that_did_not_end(call: Call) -> None:
+    endless = with_records(call, [record for record in call.records if not isinstance(record, SessionEnded)])
+    assert len(broken_promises(endless)) == 1
+    assert broken_promises(endless)[0].startswith("the last event is")
+
+
+def test_a_task_that_was_left(call: Call) -> None:
+    left = Call(call.records, call.user, call.agent, call.history, call.placed, tasks_left=1)
+    assert broken_promises(left) == ["1 tasks outlived the session"]
+    counted = rewritten(
+        call, lambda record: [replace(record, tasks_left=1)] if isinstance(record, SessionEnded) else [record]
+    )
+    assert broken_promises(counted)[0].startswith("the last event is SessionEnded")
+
+
+def test_time_that_runs_backwards(call: Call) -> None:
+    records = list(call.records)
+    at = next(index for index, record in enumerate(records) if isinstance(record, AttemptStarted))
+    early = replace(records[at], sample=records[at - 1].sample - 1)  # type: ignore[type-var]
+    broken = broken_promises(with_records(call, [*records[:at], early, *records[at + 1 :]]))
+    assert broken == [f"time runs backwards at {early}"]
+
+
+def test_calls_without_speech_or_without_turns_can_be_checked() -> None:
+    silent = simulate(AGENT, [HangUp(Moment(1.0))], seed=1)
+    assert broken_promises(silent) == []
+    left = simulate(AGENT, [speech("two lattes", 0.2), HangUp(Moment(1.8))], seed=1)
+    assert [turn.outcome for turn in left.turns] == [HungUp("hung_up")]
+    assert broken_promises(left) == []
+    assert not np.any(left.agent)
+
