@@ -34,6 +34,6 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 
-# Links are checked (-n), but the pages of other projects cannot be reached from here: only names of our own count. A
-# type variable has no entry to link to.
-nitpick_ignore_regex = [(r"py:.*", r"(?!turnscope\b).*|turnscope\..*\.T")]
+# Links are checked (-n), but the pages of other projects cannot be reached from here: only names of our own count. Type
+# variables, and what lies in private modules, have no entry to link to.
+nitpick_ignore_regex = [(r"py:.*", r"(?!turnscope\b).*|turnscope\..*\.T|turnscope\.\w+\._.*")]

@@ -26,7 +26,7 @@ agent = Agent(
     llm=language_model(),
     tts=PiperTTS(),
     instructions="You take orders in a coffee shop. Answer in one short sentence, without any formatting.",
-    provider_timeout_s=30,  # a local server may have to load the model first
+    provider_timeout_s=20,  # a local server may have to load the model first
 )
 
 order = read_audio("examples/barge_in/order.wav", 16_000)

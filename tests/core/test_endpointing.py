@@ -19,6 +19,7 @@ RULES = Endpointing(min_delay_s=0.5, max_delay_s=1.5, unknown_delay_s=1.0, pause
         ("I'd like to pay.", "I'd like to"),
         ("Two lattes.", "Two lattes..."),
         ("Two lattes.", "Two lattes —"),
+        ("Two lattes", "If you have lattes"),
     ],
 )
 def test_words_that_ask_for_more_are_waited_for_longer(sooner: str, later: str) -> None:

@@ -80,6 +80,26 @@ def test_clearing_forgets_everything_and_what_it_counted() -> None:
     assert texts(history) == ["b", "c"]
 
 
+def test_a_message_can_be_amended_as_long_as_it_is_kept() -> None:
+    history = History(max_messages=2)
+    question, answer = user("a"), assistant("A")
+    history.append(question, answer)
+    history.amend(answer, assistant("A and more"))
+    assert texts(history) == ["a", "A and more"]
+    history.append(user("b"), assistant("B"))
+    history.amend(question, user("forgotten"))
+    assert texts(history) == ["b", "B"]
+
+
+def test_only_the_very_message_is_amended_not_one_that_reads_the_same() -> None:
+    history = History()
+    first, second = assistant("Sure."), assistant("Sure.")
+    history.append(first)
+    history.append(second)
+    history.amend(second, assistant("Of course."))
+    assert texts(history) == ["Sure.", "Of course."]
+
+
 def test_what_was_seen_of_it_does_not_change_later() -> None:
     history = History()
     history.append(user("a"))

@@ -105,6 +105,20 @@ def test_resuming_never_leaps_over_speech_that_was_not_heard() -> None:
     assert taken(playback, 5, 50) == speech(5, start=30).tolist()
 
 
+def test_it_tells_where_a_sample_of_the_speech_was_last_played() -> None:
+    playback = a_playback()
+    playback.take(30, 100)
+    assert playback.output_position(0) == 100
+    assert playback.output_position(29) == 129
+    assert playback.output_position(30) is None
+    playback.pause(130)
+    playback.take(20, 130)
+    playback.resume(25)
+    playback.take(10, 200)
+    assert playback.output_position(24) == 124
+    assert playback.output_position(25) == 200, "it was repeated"
+
+
 def test_a_second_pause_changes_nothing() -> None:
     playback = a_playback()
     playback.take(10, 0)

@@ -61,7 +61,11 @@ class FakeSTT:
     @asynccontextmanager
     async def open_stream(self) -> AsyncGenerator["_FakeSTTStream"]:
         """See `turnscope.providers.STTConnection.open_stream`."""
-        yield _FakeSTTStream(self._interim_latency_s, self._final_latency_s)
+        stream = _FakeSTTStream(self._interim_latency_s, self._final_latency_s)
+        try:
+            yield stream
+        finally:
+            stream.close()
 
 
 class _FakeSTTStream:
@@ -73,6 +77,11 @@ class _FakeSTTStream:
         self._segment_start = 0
         self._words: list[str] = []
         self._out, self._in = trio.open_memory_channel[tuple[float, Transcript]](1000)
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+        self._out.close()
 
     async def send_audio(self, samples: Samples) -> None:
         await trio.lowlevel.checkpoint()
@@ -100,8 +109,13 @@ class _FakeSTTStream:
         return self
 
     async def __anext__(self) -> Transcript:
-        due, item = await self._in.receive()
+        try:
+            due, item = await self._in.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
         await trio.sleep_until(due)
+        if self._closed:
+            raise StopAsyncIteration
         return item
 
 
@@ -139,7 +153,11 @@ class FakeTTS:
     @asynccontextmanager
     async def open_stream(self, text: str, options: VoiceOptions) -> AsyncGenerator[AsyncIterator[SpeechChunk]]:
         """See `turnscope.providers.TTSConnection.open_stream`."""
-        yield _FakeSpeech(self._chunks(text, options), self._first_audio_s, self._real_time_factor)
+        speech = _FakeSpeech(self._chunks(text, options), self._first_audio_s, self._real_time_factor)
+        try:
+            yield speech
+        finally:
+            speech.close()
 
     def _chunks(self, text: str, options: VoiceOptions) -> list[SpeechChunk]:
         audio, words = encode_words(text, words_per_s=self._words_per_s * options.speed)
@@ -163,6 +181,9 @@ class _FakeSpeech:
         self._chunks = iter(chunks)
         self._due = trio.current_time() + first_audio_s
         self._real_time_factor = real_time_factor
+
+    def close(self) -> None:
+        self._chunks = iter(())
 
     def __aiter__(self) -> AsyncIterator[SpeechChunk]:
         return self
