@@ -107,3 +107,15 @@ def test_at_equal_times_the_order_is_deadline_control_audio_transcript() -> None
     assert [input_rank(item) for item in sorted(mixed, key=input_rank)] == [0, 1, 1, 2, 2, 2, 2, 3]
     assert sorted(mixed, key=input_rank)[0] == DeadlineReached(5)
     assert sorted(mixed, key=input_rank)[-1] == words
+
+
+@pytest.mark.parametrize(("key", "value"), [("profile", "foo"), ("sample", True), ("onset", 1.0), ("source", None)])
+def test_a_value_of_the_wrong_kind_is_refused(key: str, value: object) -> None:
+    data = input_to_dict(SpeechStarted(2, 1, 0, "turn"))
+    with pytest.raises(ProtocolError, match=rf"SpeechStarted\.{key} must be"):
+        input_from_dict({**data, key: value})
+
+
+def test_a_whole_number_is_a_float_where_one_is_wanted() -> None:
+    data = input_to_dict(SpeechStarted(2, 1, 0, "turn"))
+    assert input_from_dict({**data, "confidence": 1}) == SpeechStarted(2, 1, 0, "turn", 1.0)

@@ -182,7 +182,9 @@ async def test_usage_is_not_asked_for_where_servers_reject_that() -> None:
 
 async def test_a_query_in_the_url_goes_with_every_request() -> None:
     async with open_memory_server(hello) as (server, memory):
-        llm = OpenAIChatLLM("m", base_url="http://azure/openai/?api-version=2024-10-21", client=client_over(memory.dial))
+        llm = OpenAIChatLLM(
+            "m", base_url="http://azure/openai/?api-version=2024-10-21", client=client_over(memory.dial)
+        )
         async with llm.connect(resources()) as connection:
             await ask(connection)
     assert server.calls[0].target == "/openai/chat/completions?api-version=2024-10-21"
@@ -641,7 +643,9 @@ async def test_a_reader_may_take_all_the_time_it_wants() -> None:
         await call.answer("one", "two")
 
     async with open_memory_server(answer) as (server, memory):
-        llm = OpenAIChatLLM("m", base_url=server.url, client=client_over(memory.dial), stall_timeout_s=1, first_token_timeout_s=1)
+        llm = OpenAIChatLLM(
+            "m", base_url=server.url, client=client_over(memory.dial), stall_timeout_s=1, first_token_timeout_s=1
+        )
         async with llm.connect(resources()) as connection, connection.open_stream(QUESTION) as stream:
             got = [await anext(stream)]
             await trio.sleep(60)
@@ -794,8 +798,8 @@ async def test_what_was_received_and_never_read_does_not_use_up_the_connection(
         async with llm.connect(resources()) as connection:
             for _ in range(5):
                 async with connection.open_stream(QUESTION) as stream:
-                    await anext(stream)
                     await trio.testing.wait_all_tasks_blocked()
+                    await anext(stream)  # one piece of all that has come by now
             assert await say(connection) == "Hello"
             assert server.connections == 1
 

@@ -248,10 +248,20 @@ def input_from_dict(data: dict[str, object]) -> FloorInput:
     for key, value in values.items():
         if key not in known:
             raise ProtocolError(f"{name} has no field {key!r}")
-        expected = known[key]
-        if isinstance(expected, type) and not isinstance(value, expected):
-            raise ProtocolError(f"{name}.{key} must be {expected.__name__}, got {value!r}")
+        values[key] = _checked(f"{name}.{key}", known[key], value)
     try:
         return kind(**values)  # type: ignore[arg-type]  # the names and types were checked above
     except TypeError as error:
         raise ProtocolError(f"{name}: {error}") from error
+
+
+def _checked(where: str, expected: object, value: object) -> object:
+    """`value`, if it may stand in a field of the type `expected`: a JSON number without a fraction is a float, too."""
+    if isinstance(expected, type):
+        if expected is float and type(value) is int:
+            return float(value)
+        if type(value) is not expected:
+            raise ProtocolError(f"{where} must be {expected.__name__}, got {value!r}")
+    elif value not in get_args(expected):
+        raise ProtocolError(f"{where} must be one of {', '.join(get_args(expected))}, got {value!r}")
+    return value

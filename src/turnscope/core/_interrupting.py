@@ -139,7 +139,7 @@ class Interrupting(Answering):
             self._silence(holder, reason, speech_only=speech_only)
         elif not speech_only:
             self._end_muted(reason)
-        for say in [say for say in self._says if say.allow_interruptions]:
+        for say in [say for say in self._says if say.allow_interruptions and not speech_only]:
             self._says.remove(say)
             self._order(do.InterruptTurn(say.turn_id, ev.Cause(reason, self._now)))
         if holder is not None:
