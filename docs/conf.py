@@ -1,10 +1,15 @@
 """How Sphinx builds these pages; run by `nox -s docs`."""
 
+import importlib
+import pkgutil
 import sys
 from pathlib import Path
 
+from sphinx.pycode import ModuleAnalyzer
+
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+import turnscope
 from turnscope._version import __version__
 
 project = "Turnscope"
@@ -37,3 +42,25 @@ python_use_unqualified_type_names = True
 # Links are checked (-n), but the pages of other projects cannot be reached from here: only names of our own count. Type
 # variables, and what lies in private modules, have no entry to link to.
 nitpick_ignore_regex = [(r"py:.*", r"(?!turnscope\b).*|turnscope\..*\.T|turnscope\.\w+\._.*")]
+
+
+def describe_constants() -> None:
+    """Let every public constant and type alias be described by the string below it, in the module it was written in.
+
+    Autodoc looks for that string only in the room that exports the name, and leaves out what it finds no words for.
+    """
+    for room in pkgutil.iter_modules(turnscope.__path__, "turnscope."):
+        if not room.ispkg:
+            continue
+        package = importlib.import_module(room.name)
+        described = ModuleAnalyzer.for_module(room.name)
+        described.analyze()
+        for module in pkgutil.iter_modules(package.__path__, f"{room.name}."):
+            written = ModuleAnalyzer.for_module(module.name)
+            written.analyze()
+            for (owner, name), lines in written.attr_docs.items():
+                if not owner and name in package.__all__:
+                    described.attr_docs.setdefault(("", name), lines)
+
+
+describe_constants()

@@ -17,7 +17,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.providers._chat_server import Call, ChatServer, Handler, open_chat_server
+from tests.providers._chat_server import Call, Handler, open_chat_server
 from tests.providers._memory_http import client_over
 from turnscope.providers import _http_reset
 from turnscope.providers._http_stream import HttpError, HttpStream, QuietURL, WholeBody, send
@@ -181,10 +181,15 @@ async def test_an_answer_can_be_left_while_another_task_reads_it(
     async def read_on(http: HttpStream) -> None:
         got.append(await http.receive_some())
 
-    async with serve(head_only, http2) as server, make_client() as client, trio.open_nursery() as nursery:
-        async with answer_from(client, server.url) as http:
-            nursery.start_soon(read_on, http)
-            await trio.testing.wait_all_tasks_blocked()
+    async with (
+        serve(head_only, http2) as server,
+        make_client() as client,
+        answer_from(client, server.url) as http,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(read_on, http)
+        await trio.testing.wait_all_tasks_blocked()
+        await http.aclose()
         await server.wait_for_gone(1)
     gc.collect()
     assert got == [b""]
@@ -229,7 +234,7 @@ async def test_who_is_cancelled_in_a_write_that_is_stuck_leaves_the_connection_t
                 await trio.sleep_forever()
 
         if len(dialled) == 1:
-            ours.send_all = get_stuck  # type: ignore[method-assign]
+            ours.send_all = get_stuck  # type: ignore[method-assign, assignment]
         else:
             nursery.start_soon(blurt(SETTINGS, head(), frame(0, b"hi", stream=1, flags=1)), theirs)
         return ours
@@ -249,19 +254,18 @@ async def test_who_is_cancelled_in_a_write_that_is_stuck_leaves_the_connection_t
 
 async def test_httpcore_still_has_the_private_names_that_resets_need(mock_clock: trio.testing.MockClock) -> None:
     """If this fails, read httpcore's changes and repair `_http_reset`, or delete it if httpcore resets by itself."""
-    async with serve(head_only, True) as server, make_client() as client:
-        async with answer_from(client, server.url) as http:
-            pool: Any = client._transport_for_url(httpx.URL(server.url))._pool  # type: ignore[attr-defined]
-            [held] = pool._requests
-            inner = held.connection._connection
-            stream_id = http._response.extensions["stream_id"]
-            assert held.request.method == b"POST"
-            assert inner._h2_state.streams[stream_id].open
-            assert inner._events[stream_id] == []
-            assert inner._network_stream is http._response.extensions["network_stream"]
-            assert callable(inner._write_outgoing_data)
-            assert pool.connections == [held.connection]
-            assert held.connection.can_handle_request(held.request.url.origin)
+    async with serve(head_only, True) as server, make_client() as client, answer_from(client, server.url) as http:
+        pool: Any = client._transport_for_url(httpx.URL(server.url))._pool  # type: ignore[attr-defined]
+        [held] = pool._requests
+        inner = held.connection._connection
+        stream_id = http._response.extensions["stream_id"]
+        assert held.request.method == b"POST"
+        assert inner._h2_state.streams[stream_id].open
+        assert inner._events[stream_id] == []
+        assert inner._network_stream is http._response.extensions["network_stream"]
+        assert callable(inner._write_outgoing_data)
+        assert pool.connections == [held.connection]
+        assert held.connection.can_handle_request(held.request.url.origin)
 
 
 async def test_if_httpcore_changes_a_cancelled_answer_closes_its_connection(

@@ -505,11 +505,10 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(mock_clock: trio
 @every_way
 async def test_a_server_that_hangs_up_at_once_is_asked_once(way: str, mock_clock: trio.testing.MockClock) -> None:
     async def hang_up(stream: trio.abc.Stream) -> None:
-        nonlocal connections
-        connections += 1
+        accepted.append(stream)
         await stream.aclose()
 
-    connections = 0
+    accepted: list[trio.abc.Stream] = []
     async with trio.open_nursery() as nursery:
         [listener] = await nursery.start(partial(trio.serve_tcp, hang_up, 0, host="127.0.0.1"))
         port = listener.socket.getsockname()[1]
@@ -519,7 +518,7 @@ async def test_a_server_that_hangs_up_at_once_is_asked_once(way: str, mock_clock
             with pytest.raises(ProviderError, match=r"closed the connection|lost|cannot connect"):
                 await ask(connection)
         nursery.cancel_scope.cancel()
-    assert connections == 1
+    assert len(accepted) == 1
 
 
 @every_http1_way

@@ -52,7 +52,7 @@ from turnscope.core import (
 )
 from turnscope.providers import TTS, ScriptedLLM, SpeechChunk, VoiceOptions
 from turnscope.session import Agent, Record, Session
-from turnscope.sim import Call, FakeSTT, FakeTTS, HangUp, Moment, broken_promises, simulate
+from turnscope.sim import Call, FakeSTT, FakeTTS, HangUp, Moment, Step, broken_promises, encode_words, simulate
 
 SPEECH = "One two three four five six seven eight nine ten."
 PERIOD = 8_000
@@ -150,6 +150,23 @@ def test_speech_that_comes_after_the_gate_has_shut_is_never_heard(fault: str) ->
     assert not call.agent[turn.outcome.silence :].any()
 
 
+def test_whoever_still_holds_the_voice_of_a_turn_whose_gate_has_shut_speaks_to_nobody() -> None:
+    def act(session: Session) -> None:
+        attempt = session._turns[1]._attempt
+        assert attempt is not None
+        session.interrupt()
+        attempt.voice.playback.push(encode_words("more and more", words_per_s=2)[0])
+        attempt.voice.resume(0)
+        attempt.voice.duck(1.0)
+
+    call, _ = say_and(act, 0.61)
+    outcome = call.turns[0].outcome
+    assert isinstance(outcome, Interrupted)
+    assert outcome.silence is not None
+    assert not call.agent[outcome.silence :].any()
+    assert broken_promises(call) == []
+
+
 def test_a_pause_keeps_what_was_not_heard_and_an_interruption_after_it_drops_it_for_ever() -> None:
     call = simulate(AGENT, barge_in(), seed=1)
     interrupted = call.turns[0].outcome
@@ -162,7 +179,11 @@ def test_a_pause_keeps_what_was_not_heard_and_an_interruption_after_it_drops_it_
 
 
 def test_after_a_dismissal_no_sample_of_the_speech_is_lost() -> None:
-    script = [speech("two lattes please.", 0.2), cough(1.0, "agent_starts"), HangUp(Moment(6.0, "previous"))]
+    script: list[Step] = [
+        speech("two lattes please.", 0.2),
+        cough(1.0, "agent_starts"),
+        HangUp(Moment(6.0, "previous")),
+    ]
     call = simulate(AGENT, script, seed=1)
     assert [overlap.evidence for overlap in call.overlaps] == ["no words"]
     assert call.turns[0].outcome == Completed(REPLY)
@@ -175,7 +196,11 @@ def test_after_a_dismissal_no_sample_of_the_speech_is_lost() -> None:
 def test_an_answer_that_is_taken_back_is_gone_before_the_next_one_begins() -> None:
     tts = Watched(AGENT.tts)
     llm = Watched(AGENT.llm, closing_s=0.3, others=(tts,))
-    script = [speech("two lattes", 0.2), speech("and a mocha please", 1.0, "previous"), HangUp(Moment(6.0, "previous"))]
+    script: list[Step] = [
+        speech("two lattes", 0.2),
+        speech("and a mocha please", 1.0, "previous"),
+        HangUp(Moment(6.0, "previous")),
+    ]
     call = simulate(agent(llm=llm, tts=tts), script, seed=1)
     assert len(of_kind(call, AttemptCancelled)) == 1
     assert [turn.text for turn in call.turns] == ["two lattes and a mocha please"]
@@ -219,7 +244,8 @@ def test_after_any_number_of_turns_the_tasks_are_the_ones_from_before() -> None:
 
 
 def test_leaving_the_block_leaves_no_task() -> None:
-    for script in (barge_in(), barge_in(hang_up_s=0.0), [speech("two lattes", 0.2), HangUp(Moment(0.5))]):
+    early: list[Step] = [speech("two lattes", 0.2), HangUp(Moment(0.5))]
+    for script in (barge_in(), barge_in(hang_up_s=0.0), early):
         assert simulate(AGENT, script, seed=1).tasks_left == 0
 
 
@@ -389,7 +415,7 @@ def test_whatever_caller_and_application_do_every_promise_holds(
                 await ACTIONS[action](session)
         await trio.sleep_forever()
 
-    script = [
+    script: list[Step] = [
         speech(text, after_ms / 1000, "previous") if text else cough(after_ms / 1000, "previous")
         for after_ms, text in utterances
     ]
@@ -609,7 +635,7 @@ class StuckSTT(FakeSTT):
 
 def test_the_ears_never_wait_for_a_slow_transcriber_and_what_it_loses_is_counted() -> None:
     monologue = " ".join(["word"] * 120)
-    script = [speech(monologue, 0.2, pace=3), HangUp(Moment(42.0))]
+    script: list[Step] = [speech(monologue, 0.2, pace=3), HangUp(Moment(42.0))]
     undisturbed = simulate(AGENT, script, seed=1)
     call = simulate(agent(stt=StuckSTT(35.0)), script, seed=1)
 
@@ -624,7 +650,7 @@ def test_the_ears_never_wait_for_a_slow_transcriber_and_what_it_loses_is_counted
 
 
 def test_a_transcriber_that_is_a_little_late_loses_nothing() -> None:
-    script = [speech(" ".join(["word"] * 60), 0.2, pace=3), HangUp(Moment(6.0, "previous"))]
+    script: list[Step] = [speech(" ".join(["word"] * 60), 0.2, pace=3), HangUp(Moment(6.0, "previous"))]
     call = simulate(agent(stt=StuckSTT(15.0)), script, seed=1)
     assert of_kind(call, AudioLost) == []
     assert call.turns[0].text.split() == ["word"] * 60

@@ -40,7 +40,7 @@ from turnscope.sim import (
     read_words,
     simulate,
 )
-from turnscope.transports import InputFrame, memory_pair
+from turnscope.transports import InputFrame, OutputFrame, memory_pair
 
 SHORT = "It is ready."
 LONG = "One two three four five six seven eight nine ten."
@@ -314,11 +314,11 @@ def test_events_are_the_same_for_everybody_and_end_with_the_session() -> None:
     records: list[Record] = []
 
     async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            async with open_session(AGENT, CallerTransport(barge_in()), sinks=(records.append,)) as session:
-                nursery.start_soon(drive, session)
-                await trio.testing.wait_all_tasks_blocked()
-                await session.wait_ended()
+        transport = CallerTransport(barge_in())
+        async with trio.open_nursery() as nursery, open_session(AGENT, transport, sinks=(records.append,)) as session:
+            nursery.start_soon(drive, session)
+            await trio.testing.wait_all_tasks_blocked()
+            await session.wait_ended()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     logged = [record for record in records if isinstance(record, Event)]
@@ -427,7 +427,7 @@ def test_the_caller_can_hang_up_in_each_state(name: str) -> None:
 
 
 def test_a_caller_who_hangs_up_while_being_paused_for_has_heard_what_they_heard() -> None:
-    script = [
+    script: list[Step] = [
         speech("two lattes please", 0.2),
         speech("well", 1.0, "agent_starts", pace=3),
         HangUp(Moment(1.25, "agent_starts", 1)),
@@ -605,7 +605,7 @@ async def test_over_the_pair_in_memory_a_caller_hears_the_answer() -> None:
 
     async def listen() -> None:
         while (output := await caller.receive()) is not None:
-            if hasattr(output, "samples"):
+            if isinstance(output, OutputFrame):
                 heard.append(output.samples)
 
     async def speak() -> None:

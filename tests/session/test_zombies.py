@@ -48,9 +48,13 @@ async def test_a_task_that_shields_itself_can_be_unblocked_from_outside() -> Non
 async def test_a_task_that_cannot_be_unblocked_now_is_left_alone() -> None:
     """A task in a worker thread that may not be abandoned: unblocking it must not break Trio."""
     release = threading.Event()
+
+    def wait_for_release() -> None:
+        release.wait()
+
     with trio.move_on_after(10):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.to_thread.run_sync, release.wait)
+            nursery.start_soon(trio.to_thread.run_sync, wait_for_release)
             await trio.testing.wait_all_tasks_blocked()
             [task] = nursery.child_tasks
             unblock(task)

@@ -51,7 +51,7 @@ async def test_a_sound_begins_at_its_sample_whatever_the_frames(frame_s: float) 
 
 
 async def test_sounds_that_overlap_are_mixed() -> None:
-    script = [Play(tone(3_200, 0.25), Moment(0.1)), Play(tone(320, 0.5), Moment(0.15)), HangUp(Moment(0.4))]
+    script: list[Step] = [Play(tone(3_200, 0.25), Moment(0.1)), Play(tone(320, 0.5), Moment(0.15)), HangUp(Moment(0.4))]
     heard, _ = await listen(CallerTransport(script))
     expected = np.zeros(6_400, np.float32)
     expected[1_600:4_800] += 0.25
@@ -60,7 +60,11 @@ async def test_sounds_that_overlap_are_mixed() -> None:
 
 
 async def test_previous_means_the_end_of_the_step_before() -> None:
-    script = [Play(tone(800), Moment(0.1)), Play(tone(800), Moment(0.05, "previous")), HangUp(Moment(0.1, "previous"))]
+    script: list[Step] = [
+        Play(tone(800), Moment(0.1)),
+        Play(tone(800), Moment(0.05, "previous")),
+        HangUp(Moment(0.1, "previous")),
+    ]
     transport = CallerTransport(script)
     await listen(transport)
     assert [(placed.start, placed.stop) for placed in transport.placed] == [

@@ -168,7 +168,7 @@ def test_a_task_that_was_left(call: Call) -> None:
 def test_time_that_runs_backwards(call: Call) -> None:
     records = list(call.records)
     at = next(index for index, record in enumerate(records) if isinstance(record, AttemptStarted))
-    early = replace(records[at], sample=records[at - 1].sample - 1)  # type: ignore[type-var]
+    early = replace(records[at], sample=records[at - 1].sample - 1)
     broken = broken_promises(with_records(call, [*records[:at], early, *records[at + 1 :]]))
     assert broken == [f"time runs backwards at {early}"]
 
@@ -180,4 +180,3 @@ def test_calls_without_speech_or_without_turns_can_be_checked() -> None:
     assert [turn.outcome for turn in left.turns] == [HungUp("hung_up")]
     assert broken_promises(left) == []
     assert not np.any(left.agent)
-

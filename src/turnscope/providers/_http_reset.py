@@ -63,8 +63,7 @@ class RequestTrace:
     async def close_half_made(self) -> None:
         """Close a connection in whose making the request was cancelled: httpcore would leave it open, or use it."""
         if self._half_made is not None:
-            with trio.move_on_after(_GRACE_S, shield=True):
-                await self._half_made.aclose()
+            await self._half_made.aclose()
 
     @property
     def _pool(self) -> Any:

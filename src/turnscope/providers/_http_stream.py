@@ -124,7 +124,8 @@ async def send(client: httpx.AsyncClient, request: httpx.Request, *, connect_tim
                 raise HttpError(_failure_to_send(exc, request.url, connect_timeout_s)) from exc
             again = True
         except BaseException:
-            await trace.close_half_made()
+            with trio.move_on_after(_CLOSE_GRACE_S, shield=True):
+                await trace.close_half_made()
             raise
 
 

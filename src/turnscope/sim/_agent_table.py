@@ -67,7 +67,7 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
             "scripted": _Choice(ScriptedLLM),
             "openai": _Choice(
                 OpenAIChatLLM,
-                refused={"api_key": _SECRET, "ssl_context": _CODE, "dial": _CODE},
+                refused={"api_key": _SECRET, "client": _CODE},
                 from_environment={"api_key_env": "api_key"},
                 is_server=True,
             ),
