@@ -5,6 +5,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -63,4 +64,13 @@ def describe_constants() -> None:
                     described.attr_docs.setdefault(("", name), lines)
 
 
-describe_constants()
+def keep_sentences(app: Sphinx, what: str, name: str, described: object, options: object, lines: list[str]) -> None:
+    """Napoleon takes what stands before an attribute's first colon for its type: let it find an empty comment."""
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    describe_constants()
+    app.connect("autodoc-process-docstring", keep_sentences, priority=400)  # before Napoleon's

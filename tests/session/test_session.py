@@ -627,3 +627,11 @@ async def test_over_the_pair_in_memory_a_caller_hears_the_answer() -> None:
     assert [
         word for word, _ in read_words(np.concatenate(heard))
     ] == "Your order is two lattes and it is ready soon".split()
+
+
+async def test_a_far_end_that_takes_nothing_ends_the_session_with_an_error() -> None:
+    transport, _ = memory_pair()
+    with pytest.raises(TransportError, match="samples would wait to be played"):  # noqa: PT012
+        async with open_session(AGENT, transport) as session:
+            await session.say(LONG)
+            await trio.sleep_forever()

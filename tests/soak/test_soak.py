@@ -83,7 +83,8 @@ def soak(warm_up: int, more: int) -> int:
         after = footprint()
     finally:
         tracemalloc.stop()
-    assert (after.turns, after.threads, after.files) == (before.turns, before.threads, before.files)
+    assert (after.turns, after.files) == (before.turns, before.files)
+    assert after.threads <= before.threads  # an idle worker thread of an earlier test may have gone meanwhile
     assert result.interrupted == warm_up + more
     warm, last = result.footprints
     assert last.turns <= warm.turns == 2  # the one that has just ended, and the one that ended it

@@ -273,7 +273,7 @@ class Session:
         self._nursery.cancel_scope.cancel()
 
     async def _end_turns(self) -> None:
-        """Wait for the last sample and for the turns' tasks as long as is promised; then unblock what shields itself."""
+        """Wait for the last sample and the turns as long as is promised; then unblock what shields itself."""
         with trio.move_on_after(1.25 * self.agent.join_deadline_s, shield=True):
             await self._playout.wait_silent()
             await self._wait_for_turns()
