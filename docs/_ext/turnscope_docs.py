@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from enum import Enum
+from types import FunctionType
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -38,7 +39,7 @@ def publish_names() -> None:
         room = importlib.import_module(module.name)
         for name in getattr(room, "__all__", ()):
             public = getattr(room, name)
-            if getattr(public, "__module__", "").startswith(module.name + "._"):
+            if isinstance(public, type | FunctionType) and public.__module__.startswith(module.name + "._"):
                 public.__module__ = module.name
 
 

@@ -37,8 +37,8 @@ class FloorState:
     """The Floor's memory. Decisions are made in the classes below it: `Answering`, `Interrupting`, `Floor`."""
 
     def __init__(self, settings: FloorSettings | None = None) -> None:
-        self.settings = settings or FloorSettings()
-        self.state = State.INITIAL
+        self.settings: FloorSettings = settings or FloorSettings()
+        self.state: State = State.INITIAL
         self._now = 0
         self._orders: list[do.Order] = []
         """Orders of the step that is being taken."""

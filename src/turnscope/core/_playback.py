@@ -52,9 +52,9 @@ class Playback:
     def __init__(self, fade_samples: int) -> None:
         self.fade_samples = fade_samples
         self.segments: list[Segment] = []
-        self.received = 0
+        self.received: int = 0
         """Samples of speech taken in so far."""
-        self.heard_until = 0
+        self.heard_until: int = 0
         """Speech before this sample was heard at an audible level, tails of fades not counted."""
         self._chunks: list[Samples] = []
         self._chunks_start = 0

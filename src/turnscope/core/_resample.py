@@ -156,8 +156,8 @@ class Resampler:
     def __init__(self, from_hz: int, to_hz: int) -> None:
         if from_hz <= 0 or to_hz <= 0:
             raise AudioError(f"sample rates must be positive; got {from_hz} Hz to {to_hz} Hz")
-        self.from_hz = from_hz
-        self.to_hz = to_hz
+        self.from_hz: int = from_hz
+        self.to_hz: int = to_hz
         self._plan = None if from_hz == to_hz else _plan(from_hz, to_hz)
         self._buffer: Samples = np.zeros(0 if self._plan is None else 2 * self._plan.window, np.float32)
         self._restart()

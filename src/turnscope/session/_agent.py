@@ -36,6 +36,7 @@ class Agent:
         clauses: How the reply is cut for the synthesizer.
         max_history_messages: How much of the conversation the model is given.
         provider_timeout_s: A model that gives nothing for so long has failed, and its turn with it.
+        answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
         join_deadline_s: How long the tasks of a cancelled turn may take to end before their provider is blamed.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
     """
@@ -53,6 +54,7 @@ class Agent:
     clauses: ClauseSettings = field(default_factory=ClauseSettings)
     max_history_messages: int = 100
     provider_timeout_s: float = 10.0
+    answer_timeout_s: float = 20.0
     join_deadline_s: float = 1.0
     away_after_s: float | None = None
 
@@ -65,7 +67,7 @@ class Agent:
                 raise ConfigError(f"{name} must be a {name.upper()} provider, got {type(part).__name__}")
         if self.vad.input_hz != CLOCK_HZ:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
-        for name in ("provider_timeout_s", "join_deadline_s"):
+        for name in ("provider_timeout_s", "answer_timeout_s", "join_deadline_s"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.away_after_s is not None and not self.away_after_s > 0:
@@ -76,4 +78,6 @@ class Agent:
     @property
     def floor_settings(self) -> FloorSettings:
         """The part of the settings that the Floor decides by."""
-        return FloorSettings(self.interruption, self.endpointing, self.join_deadline_s, self.away_after_s)
+        return FloorSettings(
+            self.interruption, self.endpointing, self.join_deadline_s, self.away_after_s, self.answer_timeout_s
+        )

@@ -38,8 +38,8 @@ class Voice:
         self.playback = playback
         self.on_first_sample = on_first_sample
         self.started = False
-        self.played = trio.Event()
-        self.room = trio.lowlevel.ParkingLot()
+        self.played: trio.Event = trio.Event()
+        self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._playout = playout
 
     async def send(self, samples: Samples) -> None:
@@ -95,8 +95,8 @@ class Playout:
     def __init__(self, transport: Transport, clock: SessionClock) -> None:
         self._transport = transport
         self._clock = clock
-        self.hz = transport.output_hz
-        self.max_ahead = round(MAX_AHEAD_S * self.hz)
+        self.hz: int = transport.output_hz
+        self.max_ahead: int = round(MAX_AHEAD_S * self.hz)
         in_flight = round(IN_FLIGHT_S * self.hz)
         self._lead = min(transport.lead_samples, in_flight // 2)
         self._frame = in_flight - self._lead

@@ -40,7 +40,7 @@ class Runtime:
     """Made by `open_runtime`; passed to `open_session`."""
 
     def __init__(self, compute: Compute, max_sessions: int) -> None:
-        self.resources = Resources(compute)
+        self.resources: Resources = Resources(compute)
         self._max_sessions = max_sessions
         self._sessions = 0
 

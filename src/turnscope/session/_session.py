@@ -83,9 +83,9 @@ class Session:
         sinks: tuple[Sink, ...],
     ) -> None:
         self.id = session_id
-        self.metadata = MappingProxyType(dict(metadata))
+        self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
         self.agent = agent
-        self.history = History(agent.max_history_messages)
+        self.history: History = History(agent.max_history_messages)
         self._nursery = nursery
         self._bus = EventBus(sinks)
         self._clock = SessionClock()

@@ -88,9 +88,9 @@ class Turn:
 
     def __init__(self, turn_id: int, listen_from: int | None, context: TurnContext) -> None:
         self.turn_id = turn_id
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope()
         self.outcome: Outcome | None = None
-        self.ended = trio.Event()
+        self.ended: trio.Event = trio.Event()
         """Set when `outcome` is final and the `TurnEnded` event has been published."""
         self._context = context
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)

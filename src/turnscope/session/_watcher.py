@@ -48,8 +48,9 @@ class Watcher:
                 self._put_due_deadline(self._inbox[0][0])
                 item = heapq.heappop(self._inbox)[3]
                 self._log(item)
-                for order in self._floor.receive(item):
-                    self._obey(order)
+                with self._clock.hold(item.sample):
+                    for order in self._floor.receive(item):
+                        self._obey(order)
         finally:
             self._obeying = False
         self._set_timer()

@@ -122,8 +122,8 @@ class _Maker:
         self.servers: list[str] = []
         self._folder = folder
 
-    def build(self, choice: _Choice, table: object, path: str) -> object:
-        """What is chosen, made with the keys of `table` as arguments."""
+    def build(self, choice: _Choice, table: object, path: str, default: object = None) -> object:
+        """What is chosen, made with the keys of `table` as arguments; other fields are those of `default`, if given."""
         hints = get_type_hints(choice.make.__init__)
         parameters = inspect.signature(choice.make).parameters
         known = [*(name for name in parameters if name not in choice.refused), *choice.from_environment]
@@ -137,21 +137,23 @@ class _Maker:
             if key in choice.from_environment:
                 arguments[choice.from_environment[key]] = _environment(convert(value, str, at), at)
             else:
-                arguments[key] = self.value(hints[key], value, at)
+                arguments[key] = self.value(hints[key], value, at, parameters[key].default)
         for name in known:
             if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in arguments:
                 raise ConfigError(f"{path}.{name}: is missing")
+        if is_dataclass(default):
+            arguments = {name: getattr(default, name) for name in parameters} | arguments
         try:
             return choice.make(**arguments)
         except ConfigError as error:
             raise ConfigError(at_key(path, str(error), parameters)) from error
 
-    def value(self, hint: Any, value: object, path: str) -> object:
+    def value(self, hint: Any, value: object, path: str, default: object = None) -> object:
         """`value` as the type `hint`."""
         if hint in _CHOICES:
             return self._chosen(*_CHOICES[hint], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
-            return self.build(_Choice(hint), value, path)
+            return self.build(_Choice(hint), value, path, default if isinstance(default, hint) else None)
         if get_origin(hint) is Sequence and is_dataclass(item := get_args(hint)[0]):
             listed = convert(value, list[Any], path)
             return [

@@ -103,7 +103,7 @@ class CallerTransport:
         self._waiting = deque((index, step) for index, step in enumerate(script) if step.moment.anchor != "call")
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)
-        self.lead_samples = to_samples(lead_s)
+        self.lead_samples: int = to_samples(lead_s)
         self._start: float | None = None
         self._position = 0
         self._placed: dict[int, Placed] = {}

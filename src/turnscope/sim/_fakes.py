@@ -27,7 +27,7 @@ class FakeVAD:
     input_hz = CLOCK_HZ
 
     def __init__(self, window_s: float = 0.01) -> None:
-        self.window_samples = round(window_s * CLOCK_HZ)
+        self.window_samples: int = round(window_s * CLOCK_HZ)
 
     def open_stream(self) -> "FakeVAD":
         """It has no state, so it is its own stream."""

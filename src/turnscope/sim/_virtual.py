@@ -54,7 +54,7 @@ class VirtualCompute:
     def __init__(self, workers: int = 2, scale: float = 1.0) -> None:
         self._free_at = [0.0] * workers
         self._scale = scale
-        self.spent_wall_s = 0.0
+        self.spent_wall_s: float = 0.0
         """Wall time that the work has really taken."""
 
     async def run(self, work: Callable[[], T], *, cost_s: float, name: str) -> T:

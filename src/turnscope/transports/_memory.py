@@ -49,8 +49,8 @@ class _Line:
         self.output_samples = 0
         self.hung_up = False
         self.closed = False
-        self.input_changed = trio.lowlevel.ParkingLot()
-        self.output_changed = trio.lowlevel.ParkingLot()
+        self.input_changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self.output_changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
 
 
 class MemoryTransport:
