@@ -1,6 +1,7 @@
 """The promises of the design, one section each. What they say about tools comes with tools."""
 
 import hashlib
+import itertools
 import logging
 import os
 import subprocess
@@ -51,8 +52,19 @@ from turnscope.core import (
     fade_out,
 )
 from turnscope.providers import TTS, ScriptedLLM, SpeechChunk, VoiceOptions
-from turnscope.session import Agent, Record, Session
-from turnscope.sim import Call, FakeSTT, FakeTTS, HangUp, Moment, Step, broken_promises, encode_words, simulate
+from turnscope.session import Agent, Record, Session, open_session
+from turnscope.sim import (
+    Call,
+    CallerTransport,
+    FakeSTT,
+    FakeTTS,
+    HangUp,
+    Moment,
+    Step,
+    broken_promises,
+    encode_words,
+    simulate,
+)
 
 SPEECH = "One two three four five six seven eight nine ten."
 PERIOD = 8_000
@@ -508,29 +520,38 @@ def test_an_observer_delays_neither_audio_nor_decision(observe: Callable[[Sessio
     assert [turn.latency for turn in call.turns] == [turn.latency for turn in undisturbed.turns]
 
 
-def test_a_subscriber_that_overflows_is_told_how_many_events_it_has_lost() -> None:
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+@pytest.mark.parametrize("pauses_s", [(2.0, 0.0, 0.0), (1.0, 0.5), (0.0, 0.0, 3.0)])
+def test_a_subscriber_that_overflows_is_told_how_many_events_it_has_lost_and_where(
+    capacity: int, pauses_s: tuple[float, ...]
+) -> None:
     received: list[Event] = []
 
-    async def observe(session: Session) -> None:
-        async with session.events(capacity=3) as events:
-            await wait_for_event(session, lambda event: isinstance(event, TurnEnded))
+    async def main() -> tuple[Event, ...]:
+        records: list[Record] = []
+        transport = CallerTransport(barge_in())
+        async with (
+            open_session(AGENT, transport, sinks=(records.append,)) as session,
+            session.events(capacity) as events,
+        ):
+            subscribed = len(records)
+            pauses = itertools.cycle(pauses_s)
             async for event in events:
                 received.append(event)
+                await trio.sleep(next(pauses))
+        return tuple(record for record in records[subscribed:] if isinstance(record, Event))
 
-    async def drive(session: Session) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(observe, session)
-
-    call = simulate(AGENT, barge_in(), seed=1, drive=drive)
-    missed = len(call.events) - len(call.events[call.events.index(received[0]) :])
-    lost = [event for event in received if isinstance(event, EventsLost)]
-    kept = [event for event in received if not isinstance(event, EventsLost)]
-    position = received.index(lost[0])
-    assert position == 3
-    following = missed + 3 + lost[0].count
-    assert received[4] == call.events[following]
-    assert received[:3] == list(call.events[missed : missed + 3])
-    assert kept[3:] == list(call.events[following : following + len(kept) - 3])
+    published = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    at = 0
+    for event in received:
+        if isinstance(event, EventsLost):
+            assert event.count > 0
+            at += event.count
+        else:
+            assert event == published[at]
+            at += 1
+    assert at == len(published)
+    assert any(isinstance(event, EventsLost) for event in received)
 
 
 def test_a_subscriber_learns_of_its_losses_even_if_nothing_happens_afterwards() -> None:

@@ -350,7 +350,7 @@ async def open_session(
                 try:
                     yield session
                 finally:
-                    await session._finish()
+                    await session._finish()  # noqa: ASYNC102 -- it shields itself, with a deadline
         except BaseExceptionGroup as group:
             raise first_error(group) from group.__cause__
         finally:
