@@ -286,10 +286,14 @@ def test_a_call_can_be_held_in_real_time(tmp_path: Path, capsys: Output) -> None
 
 @pytest.mark.realtime
 def test_ctrl_c_stops_a_call_and_leaves_nothing(tmp_path: Path, capsys: Output) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     presses = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
     presses.start()
-    assert simulate(INTERRUPTED, tmp_path / "out", "--realtime") == 130
-    presses.join()
+    try:
+        assert simulate(INTERRUPTED, tmp_path / "out", "--realtime") == 130
+    finally:
+        presses.join()
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr() == ("", "turnscope: stopped\n")
     assert names(tmp_path) == []
 

@@ -49,7 +49,8 @@ def test_an_overlap_is_told_from_an_interruption() -> None:
     assert "interrupted:" not in text
 
 
-def test_piped_output_has_no_escape_codes_and_no_colour_says_the_same() -> None:
+def test_piped_output_has_no_escape_codes_and_no_colour_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     piped = printed(barge_in())
     assert "\x1b" not in piped
     assert "\x1b[3" in printed(barge_in(), force_terminal=True)

@@ -635,3 +635,19 @@ async def test_a_far_end_that_takes_nothing_ends_the_session_with_an_error() -> 
         async with open_session(AGENT, transport) as session:
             await session.say(LONG)
             await trio.sleep_forever()
+
+
+async def test_a_turn_ends_also_when_the_application_takes_its_time_to_leave_a_session_that_has_failed() -> None:
+    records: list[Record] = []
+    with pytest.raises(TransportError, match="the line is dead"):  # noqa: PT012
+        async with open_session(AGENT, CutOff([]), sinks=(records.append,)) as session:
+            await session.say(LONG)
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(0.5)
+    [ended] = [record for record in records if isinstance(record, TurnEnded)]
+    assert ended.outcome == HungUp("shutdown", "One two")
+    assert ended.at == 1.0
+    assert isinstance(records[-1], SessionEnded)

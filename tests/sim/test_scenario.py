@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ def test_a_scenario_says_who_answers_and_what_the_caller_does(load: Load) -> Non
     policy = WordsPolicy(lexicon=frozenset({"yes"}), transcripts=1)
     assert scenario.agent.interruption == InterruptionSettings(fade_s=0.02, policy=policy)
     assert scenario.agent.endpointing == Endpointing(min_delay_s=0.3)
-    assert scenario.agent.barge_in_edges == SpeechEdgeSettings(threshold=0.6)
+    assert scenario.agent.barge_in_edges == replace(BARGE_IN_EDGES, threshold=0.6)
     assert [part.name for part in (scenario.agent.vad, scenario.agent.stt, scenario.agent.llm)] == [
         "fake-vad",
         "fake-stt",
