@@ -428,3 +428,31 @@ def test_how_it_is_cut_into_frames_does_not_change_the_sound(count: int) -> None
         return output
 
     assert play(count) == pytest.approx(play(1000), abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250, 300, 1000])
+def test_what_was_dropped_unheard_is_played_again_and_does_not_count_as_heard(count: int) -> None:
+    playback = Playback(fade_samples=50)
+    speech = np.linspace(0.1, 0.9, 400, dtype=np.float32)
+    playback.push(speech)
+    for at in (0, 100, 200):
+        playback.take(100, at)
+    playback.take_back(count)
+    kept = max(300 - count, 0)
+    assert playback.heard_until == kept
+    assert playback.buffered == 400 - kept
+    again = playback.take(400, kept)
+    assert again is not None
+    assert np.array_equal(again, speech[kept:])
+
+
+def test_a_fade_after_a_drop_begins_where_the_drop_began() -> None:
+    playback = Playback(fade_samples=50)
+    playback.push(np.full(400, 0.5, dtype=np.float32))
+    playback.take(200, 0)
+    playback.take_back(80)
+    assert playback.shut(120) == 170
+    assert playback.heard_until == 120
+    tail = playback.take(400, 120)
+    assert tail is not None
+    assert len(tail) == 50

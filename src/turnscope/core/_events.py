@@ -23,6 +23,7 @@ __all__ = [
     "HeardWord",
     "HungUp",
     "Interrupted",
+    "LoopBlocked",
     "Outcome",
     "ProviderFailed",
     "ProviderQuarantined",
@@ -341,6 +342,14 @@ class AudioLost(Event):
     turn_id: int
     start: int
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBlocked(Event):
+    """A task ran for `blocked_s` seconds without letting any other run, and every voice of the process waited."""
+
+    task: str
+    blocked_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Sans-IO: speech goes in, frames come out when asked for. It knows to the sample 
 heard. Output positions are samples of the transport's clock at its own rate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,6 +125,23 @@ class Playback:
         self.heard_until = max(self.heard_until, self._cursor)
         self._sounding = True
         return frame
+
+    def take_back(self, count: int) -> None:
+        """The last `count` samples handed out were dropped before they were heard. Not while a fade is being played."""
+        while count > 0 and self.segments:
+            last = self.segments.pop()
+            kept = max(last.source_stop - last.source_start - count, 0)
+            count -= last.source_stop - last.source_start - kept
+            self._cursor = last.source_start + kept
+            if kept:
+                self.segments.append(replace(last, source_stop=self._cursor))
+        self.heard_until = max((part.source_stop for part in self.segments if part.gain_stop > 0), default=0)
+        self._sounding = self._sounding and bool(self.segments)
+
+    @property
+    def fading(self) -> bool:
+        """A fade is being played."""
+        return self._tail is not None
 
     def pause(self, at: int) -> int:
         """Stop after a fade that begins at output position `at`. Returns the position after the last sample heard."""

@@ -7,7 +7,7 @@ import trio
 
 from turnscope.core import CLOCK_HZ, Playback, Samples
 from turnscope.session._clock import SessionClock
-from turnscope.transports import Transport
+from turnscope.transports import Provenance, Transport
 
 __all__ = ["Playout", "Voice"]
 
@@ -70,12 +70,13 @@ class Voice:
         self.playback.duck(gain)
 
     def shut(self) -> tuple[int | None, int | None]:
-        """Fade out at once and drop the rest, for ever.
+        """Have the transport drop what it has not played, fade out from there, and drop the rest, for ever.
 
         Returns:
-            The session's time up to which samples had been handed over, and the one after which all is silent; both
-            None when nothing of it is being heard.
+            The session's time up to which samples had been handed over and not dropped, and the one after which all is
+            silent; both None when nothing of it is being heard.
         """
+        self._playout.clear(self)
         at = self._playout.next_position(self)
         silence = self.playback.shut(at)
         self._playout.wake()
@@ -102,6 +103,10 @@ class Playout:
         self._frame = in_flight - self._lead
         self._voices: deque[Voice] = deque()
         self._sent = 0
+        """Output position after the last sample handed over."""
+        self._handed_over = 0
+        self._nap = trio.CancelScope()
+        """In which the player waits until the next frame is due."""
         self._work = trio.Event()
         self._idle = trio.lowlevel.ParkingLot()
         self._running = False
@@ -111,6 +116,26 @@ class Playout:
         voice = Voice(response_id, self, Playback(round(fade_s * self.hz)), on_first_sample)
         self._voices.append(voice)
         return voice
+
+    @property
+    def provenance(self) -> Provenance:
+        """How it is known what the caller has heard."""
+        return self._transport.playhead().provenance
+
+    def clear(self, voice: Voice) -> None:
+        """Have the transport drop what it holds of a voice and has not played, ahead of everything else.
+
+        The fade that follows goes under a name of its own: the far end drops what still comes under the old one.
+        """
+        if not (voice.started and self._transport.lead_samples) or voice.playback.done:
+            return
+        waiting = self._handed_over - self._transport.playhead().sample
+        self._transport.clear(voice.response_id)
+        voice.response_id += ".fade"
+        self._sent -= waiting
+        self._nap.cancel()  # the fade is due now
+        if not voice.playback.fading:
+            voice.playback.take_back(waiting)
 
     def next_position(self, voice: Voice) -> int:
         """Output position of the next sample that `voice` could have played."""
@@ -159,13 +184,15 @@ class Playout:
         if frame is None:
             return
         self._transport.send(frame, voice.response_id)
+        self._handed_over += len(frame)
         self._sent = at + len(frame)
         if not voice.started:
             voice.started = True
             voice.on_first_sample()
         if voice.playback.buffered < self.max_ahead:
             voice.room.unpark_all()
-        await trio.sleep_until(self._clock.trio_time(self._sent - self._lead, self.hz))
+        with trio.CancelScope(deadline=self._clock.trio_time(self._sent - self._lead, self.hz)) as self._nap:
+            await trio.sleep_forever()
 
     def _playable(self) -> Voice | None:
         """The first voice that has something to play; voices that are done are taken out on the way."""

@@ -8,6 +8,7 @@ import trio
 
 from turnscope._errors import ConfigError
 from turnscope.providers import Compute, Resources
+from turnscope.session._blocking import BlockingWatch
 
 __all__ = ["Runtime", "ThreadCompute", "open_runtime"]
 
@@ -39,10 +40,23 @@ class ThreadCompute:
 class Runtime:
     """Made by `open_runtime`; passed to `open_session`."""
 
-    def __init__(self, compute: Compute, max_sessions: int) -> None:
+    def __init__(self, compute: Compute, max_sessions: int, blocking: BlockingWatch | None = None) -> None:
         self.resources: Resources = Resources(compute)
+        self._blocking = blocking
         self._max_sessions = max_sessions
         self._sessions = 0
+
+    @contextmanager
+    def told_of_blocking(self, listener: Callable[[str, float], None]) -> Generator[None]:
+        """Have `listener` told of tasks that block the event loop: their names, and for how many seconds they did."""
+        if self._blocking is None:
+            yield
+            return
+        self._blocking.listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._blocking.listeners.remove(listener)
 
     @contextmanager
     def session_place(self) -> Generator[None]:
@@ -67,8 +81,17 @@ async def open_runtime(
     """What sessions of one process share. Sessions opened with it must be left before it is.
 
     Args:
-        compute: Where CPU-bound work runs; by default worker threads.
+        compute: Where CPU-bound work runs; by default worker threads, and tasks that block the event loop are noticed
+            (`turnscope.core.LoopBlocked`).
         workers: How many of them.
         max_sessions: One more is refused with `ConfigError`.
     """
-    yield Runtime(compute or ThreadCompute(workers), max_sessions)
+    if compute is not None:
+        yield Runtime(compute, max_sessions)
+        return
+    watch = BlockingWatch()
+    trio.lowlevel.add_instrument(watch)
+    try:
+        yield Runtime(ThreadCompute(workers), max_sessions, watch)
+    finally:
+        trio.lowlevel.remove_instrument(watch)

@@ -24,6 +24,7 @@ from turnscope.core import (
     InterruptSpeech,
     InterruptTurn,
     ListenOn,
+    LoopBlocked,
     OpenTurn,
     Order,
     ResumeSpeech,
@@ -287,6 +288,9 @@ class Session:
         while self._running:
             await self._turn_gone.park()
 
+    def _publish_blocked(self, task: str, blocked_s: float) -> None:
+        self._bus.publish(LoopBlocked(self.now(), task, blocked_s))
+
     def _publish_end(self) -> None:
         """Let the last event be the last. Idempotent."""
         if not self._concluded.is_set():
@@ -347,6 +351,7 @@ async def open_session(
                     sinks=sinks,
                 )
                 await session._start()
+                stack.enter_context(runtime.told_of_blocking(session._publish_blocked))
                 try:
                     yield session
                 finally:

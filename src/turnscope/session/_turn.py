@@ -272,7 +272,16 @@ class Turn:
             self._settle(HungUp(cause.reason, heard.heard))
             return
         self._settle(
-            Interrupted(cause, heard.heard, heard.unheard, now, last_sent, silence, heard_estimated=heard.estimated)
+            Interrupted(
+                cause,
+                heard.heard,
+                heard.unheard,
+                now,
+                last_sent,
+                silence,
+                self._context.playout.provenance,
+                heard.estimated,
+            )
         )
 
     def _give_up(self, failure: ProviderError) -> None:

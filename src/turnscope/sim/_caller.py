@@ -117,6 +117,7 @@ class CallerTransport:
         self._starts: list[int] = []
         self._stops: list[int] = []
         self._sent_until = 0
+        self._cleared = 0
         for index, step in enumerate(script):
             if step.moment.anchor == "call":
                 self._place(index, step, to_samples(step.moment.after_s))
@@ -150,13 +151,21 @@ class CallerTransport:
         self._sent_until = at + len(samples)
 
     def clear(self, response_id: str) -> None:
-        """Nothing is buffered here, so there is nothing to clear."""
+        """Drop what was sent ahead and is not played yet; without a lead that is nothing."""
+        now = 0 if self._start is None else round((trio.current_time() - self._start) * CLOCK_HZ)
+        while self.lead_samples and self._agent and self._sent_until > now:
+            at, samples = self._agent.pop()
+            kept = samples[: max(now - at, 0)]
+            self._cleared += len(samples) - len(kept)
+            self._sent_until = at + len(kept)
+            if len(kept):
+                self._agent.append((at, kept))
 
     def playhead(self) -> Playhead:
         """What was handed over is heard at once."""
         now = 0 if self._start is None else round((trio.current_time() - self._start) * CLOCK_HZ)
         sent = sum(len(samples) for _, samples in self._agent)
-        return Playhead(sent - max(self._sent_until - now, 0), "measured")
+        return Playhead(sent + self._cleared - max(self._sent_until - now, 0), "measured")
 
     # What was said
 
