@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import trio
+import trio.testing
 
 from tests.session.calls import AGENT, agent, barge_in, of_kind, speech
 from tests.session.hostile import FAULTS, Hostile
 from turnscope.core import Failed, ProviderFailed, ProviderQuarantined, WordTiming
 from turnscope.providers import SpeechChunk, Transcript
 from turnscope.session import Session
+from turnscope.session._blame import blame, first_error
 from turnscope.sim import Call, FakeSTT, FakeTTS, FakeVAD, HangUp, Moment, broken_promises, simulate
 
 # What becomes of the turn whose provider does it. "late": its tasks were not waited for.
@@ -246,3 +248,23 @@ class BrokenVAD(FakeVAD):
 def test_a_detector_that_fails_ends_the_session_and_is_named() -> None:
     with pytest.raises(Exception, match=r"^fake-vad: RuntimeError: no weights$"):
         simulate(agent(vad=BrokenVAD()), barge_in(), seed=1)
+
+
+async def test_a_failure_among_cancellations_is_still_its_providers() -> None:
+    async def fails_when_cancelled() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("cut off")
+
+    async def cut_off() -> None:
+        with trio.CancelScope() as outer, blame("piper"):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fails_when_cancelled)
+                nursery.start_soon(trio.sleep_forever)
+                await trio.testing.wait_all_tasks_blocked()
+                outer.cancel()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await cut_off()
+    assert str(first_error(caught.value)) == "piper: ValueError: cut off"

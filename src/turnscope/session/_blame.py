@@ -9,7 +9,7 @@ import trio
 
 from turnscope._errors import ConfigError, ProviderError
 
-__all__ = ["blame", "first_error", "next_item", "open_blamed"]
+__all__ = ["as_provider_error", "blame", "first_error", "next_item", "open_blamed"]
 
 T = TypeVar("T")
 
@@ -20,6 +20,14 @@ def first_error(error: BaseException) -> BaseException:
         return error
     found = [first_error(inner) for inner in error.exceptions]
     return next((inner for inner in found if not isinstance(inner, trio.Cancelled)), found[0])
+
+
+def as_provider_error(provider: str, error: BaseException) -> ProviderError:
+    """What `error` comes down to, as a failure of `provider` unless it says another one itself."""
+    original = first_error(error)
+    if isinstance(original, ProviderError):
+        return original
+    return ProviderError(provider, f"{type(original).__name__}: {original}")
 
 
 @contextmanager
@@ -34,9 +42,14 @@ def blame(provider: str) -> Generator[None]:
         raise
     except Exception as error:
         original = first_error(error)
-        if isinstance(original, ConfigError | ProviderError):
+        if isinstance(original, ConfigError):
             raise original from error
-        raise ProviderError(provider, f"{type(original).__name__}: {original}") from original
+        raise as_provider_error(provider, error) from original
+    except BaseExceptionGroup as group:
+        cancelled, failed = group.split(trio.Cancelled)
+        if cancelled is None or failed is None:
+            raise
+        raise BaseExceptionGroup(group.message, [cancelled, as_provider_error(provider, failed)]) from group
 
 
 @asynccontextmanager

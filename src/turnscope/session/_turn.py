@@ -36,7 +36,7 @@ from turnscope.core import (
 from turnscope.providers import LLMConnection, STTConnection, TTSConnection
 from turnscope.session._agent import Agent
 from turnscope.session._attempt import Attempt
-from turnscope.session._blame import first_error
+from turnscope.session._blame import as_provider_error
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
 from turnscope.session._listening import Listening
@@ -208,7 +208,7 @@ class Turn:
                     await self._answer()
                     nursery.cancel_scope.cancel()
         except* Exception as errors:  # what providers raise while they are closed ends up here too
-            self._fail(first_error(errors))
+            self._fail(errors)
         finally:
             self._finish()
 
@@ -216,7 +216,7 @@ class Turn:
         try:
             await listening.run()
         except* Exception as errors:
-            failure = _as_provider_error(first_error(errors))
+            failure = as_provider_error("turnscope", errors)
             now = self._context.now()
             self._context.feed(ListenFailed(now, self.turn_id, failure.provider, failure.message))
             if self.outcome != Failed(failure.provider, failure.message):  # whose ending has said it
@@ -242,7 +242,7 @@ class Turn:
         self._context.feed(AudioFinished(self._context.now(), self.turn_id))
 
     def _fail(self, error: BaseException) -> None:
-        failure = _as_provider_error(error)
+        failure = as_provider_error("turnscope", error)
         if self.outcome is None and not self._dismissed:
             self._give_up(failure)
             self._context.feed(TurnFailed(self._context.now(), self.turn_id, failure.provider, failure.message))
@@ -346,9 +346,3 @@ class Turn:
         answered = (Message("assistant", heard, interrupted, unheard),) if heard or unheard else ()
         self._remembered = next(iter(answered), None)
         self._context.history.append(*asked, *answered)
-
-
-def _as_provider_error(error: BaseException) -> ProviderError:
-    if isinstance(error, ProviderError):
-        return error
-    return ProviderError("turnscope", f"{type(error).__name__}: {error}")
