@@ -24,16 +24,16 @@ class SayHandle:
     @property
     def outcome(self) -> Outcome | None:
         """How it ended; None while it has not."""
-        return self._turn.outcome if self._turn.ended.is_set() else None
+        return self._turn.ending.outcome if self._turn.ending.published.is_set() else None
 
     def cancel(self, reason: str = "interrupted") -> None:
         """Stop it, or keep it from beginning. At once, and idempotent."""
-        if not self._turn.ended.is_set():
+        if not self._turn.ending.published.is_set():
             self._cancel(reason)
 
     async def wait_for_playout(self) -> Outcome:
         """Wait until it was heard to its end, or was not: being interrupted is an outcome, not an exception."""
-        await self._turn.ended.wait()
-        if self._turn.outcome is None:
+        await self._turn.ending.published.wait()
+        if self._turn.ending.outcome is None:
             raise SessionClosed("the session ended before this was said")
-        return self._turn.outcome
+        return self._turn.ending.outcome

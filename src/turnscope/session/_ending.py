@@ -1,0 +1,131 @@
+"""How a turn ends: silence, what was heard, the history, and its one outcome, in this order."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import trio
+
+from turnscope._errors import ProviderError
+from turnscope.core import (
+    Cause,
+    Completed,
+    Failed,
+    GateShut,
+    HeardText,
+    HeardWord,
+    HungUp,
+    Interrupted,
+    Message,
+    Outcome,
+    ProviderFailed,
+    TurnEnded,
+    WordsHeard,
+)
+from turnscope.session._attempt import Attempt
+
+if TYPE_CHECKING:
+    from turnscope.session._turn import TurnContext
+
+__all__ = ["Ending"]
+
+CLOSING_REASONS = frozenset({"hung_up", "shutdown", "providers do not stop"})
+"""Causes that end the session, so that its turns have not been interrupted but left."""
+
+NOTHING_HEARD = HeardText("", "", (), estimated=False)
+
+
+class Ending:
+    """The ending of one turn. Whatever comes first settles it; what comes later changes nothing.
+
+    Args:
+        turn_id: The turn's.
+        context: The session, as far as a turn may use it.
+    """
+
+    def __init__(self, turn_id: int, context: "TurnContext") -> None:
+        self.outcome: Outcome | None = None
+        self.published: trio.Event = trio.Event()
+        """Set when `outcome` is final and the `TurnEnded` event has been published, if there is one."""
+        self._turn_id = turn_id
+        self._context = context
+        self._remembered: Message | None = None
+
+    def cut(self, attempt: Attempt | None, cause: Cause) -> None:
+        """Shut the gate and fix what was heard, at this moment."""
+        if self.outcome is not None:
+            return
+        heard, last_sent, silence = self._silence(attempt)
+        if cause.reason in CLOSING_REASONS:
+            self.outcome = HungUp(cause.reason, heard.heard)
+            return
+        self.outcome = Interrupted(
+            cause,
+            heard.heard,
+            heard.unheard,
+            self._context.now(),
+            last_sent,
+            silence,
+            self._context.playout.provenance,
+            heard.estimated,
+        )
+
+    def give_up(self, attempt: Attempt | None, failure: ProviderError) -> None:
+        """A provider let the turn down: silence, keep what was heard, and say who it was."""
+        if self.outcome is None:
+            heard, _, _ = self._silence(attempt)
+            self.outcome = Failed(failure.provider, failure.message, heard.heard)
+        self.publish_failure(failure)
+
+    def complete(self, attempt: Attempt) -> None:
+        """The attempt has run to its end: all was heard, or its voice had been silenced and its text went on."""
+        text = attempt.spoken.text.strip()
+        if self.outcome is None:
+            self._publish_words(attempt)
+            self._remember(attempt, text, interrupted=False, unheard="")
+            self.outcome = Completed(text)
+        elif self._remembered is not None:
+            unheard = text[len(self._remembered.text) :].strip()
+            self._context.history.amend(self._remembered, replace(self._remembered, unheard=unheard))
+
+    def complete_without_answer(self) -> None:
+        """There was nothing to answer."""
+        if self.outcome is None:
+            self.outcome = Completed("")
+
+    def publish(self, *, joined: bool, blamed: str = "") -> None:
+        """Say how the turn has ended."""
+        if self.outcome is not None:
+            self._context.publish(TurnEnded(self._context.now(), self._turn_id, self.outcome, joined, blamed))
+        self.published.set()
+
+    def publish_failure(self, failure: ProviderError) -> None:
+        """Say that a provider has failed, whatever becomes of the turn."""
+        now = self._context.now()
+        self._context.publish(ProviderFailed(now, self._turn_id, failure.provider, failure.message))
+
+    def _silence(self, attempt: Attempt | None) -> tuple[HeardText, int | None, int | None]:
+        """Shut the gate; keep what was heard; say until when samples were sent, and when all is silent."""
+        if attempt is None:
+            return NOTHING_HEARD, None, None
+        last_sent, silence = attempt.voice.shut()
+        heard = attempt.spoken.heard(attempt.voice.playback.heard_until)
+        self._remember(attempt, heard.heard, interrupted=True, unheard=heard.unheard)
+        self._context.publish(GateShut(self._context.now(), self._turn_id, last_sent, silence))
+        self._publish_words(attempt)
+        return heard, last_sent, silence
+
+    def _publish_words(self, attempt: Attempt) -> None:
+        playback, to_clock = attempt.voice.playback, self._context.playout.to_clock
+        words: list[HeardWord] = []
+        for word in attempt.spoken.words():
+            start, last = playback.output_position(word.start), playback.output_position(word.stop - 1)
+            if word.stop <= playback.heard_until and start is not None and last is not None:
+                words.append(HeardWord(word.text, to_clock(start), to_clock(last + 1), word.estimated))
+        self._context.publish(WordsHeard(self._context.now(), self._turn_id, tuple(words)))
+
+    def _remember(self, attempt: Attempt, heard: str, *, interrupted: bool, unheard: str) -> None:
+        """Put into the history what was asked and what was heard of the answer."""
+        asked = () if attempt.order.verbatim else (Message("user", attempt.order.text),)
+        answered = (Message("assistant", heard, interrupted, unheard),) if heard or unheard else ()
+        self._remembered = next(iter(answered), None)
+        self._context.history.append(*asked, *answered)
