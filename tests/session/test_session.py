@@ -12,6 +12,8 @@ import trio
 from tests.session.calls import AGENT, REPLY, agent, barge_in, child_tasks, heard_words, of_kind, speech, wait_for_event
 from turnscope import ConfigError, ProviderError, SessionClosed, TransportError
 from turnscope.core import (
+    CLOCK_HZ,
+    AttemptStarted,
     Completed,
     Decided,
     Event,
@@ -40,7 +42,7 @@ from turnscope.sim import (
     read_words,
     simulate,
 )
-from turnscope.transports import InputFrame, OutputFrame, memory_pair
+from turnscope.transports import InputFrame, OutputFrame, WavTransport, memory_pair
 
 SHORT = "It is ready."
 LONG = "One two three four five six seven eight nine ten."
@@ -651,3 +653,52 @@ async def test_a_turn_ends_also_when_the_application_takes_its_time_to_leave_a_s
     assert ended.outcome == HungUp("shutdown", "One two")
     assert ended.at == 1.0
     assert isinstance(records[-1], SessionEnded)
+
+
+# Found by a reader
+
+
+async def test_an_exception_group_of_the_block_comes_out_whole() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        async with open_session(AGENT, CallerTransport(barge_in())):
+            raise ExceptionGroup("mine", [ValueError("one"), KeyError("two")])
+    assert [type(error) for error in caught.value.exceptions] == [ValueError, KeyError]
+
+
+def test_a_text_that_is_silenced_before_its_first_word_is_kept_for_display() -> None:
+    async def drive(session: Session) -> None:
+        await wait_for_event(session, lambda event: isinstance(event, AttemptStarted))
+        session.interrupt_speech("quiet")
+        await trio.sleep_forever()
+
+    call = simulate(AGENT, [speech("two lattes please.", 0.2), HangUp(Moment(6.0))], drive=drive)
+    assert call.history[-1] == Message("assistant", "", interrupted=True, unheard=REPLY)
+
+
+def test_words_that_come_after_the_answer_was_begun_count_when_the_caller_goes_on() -> None:
+    slow = agent(stt=FakeSTT(final_latency_s=2.2), llm=ScriptedLLM([], fallback=REPLY, first_token_s=3))
+    script: list[Step] = [speech("I would like", 0.2), speech("two lattes please.", 3.2), HangUp(Moment(12.0))]
+    call = simulate(slow, script)
+    assert [turn.text for turn in call.turns] == ["I would like two lattes please"]
+
+
+async def test_no_two_turns_have_one_id() -> None:
+    async with open_session(AGENT, CallerTransport([])) as session:
+        handles = [await session.say(text) for text in ("one", "two", "three")]
+        assert len({handle.turn_id for handle in handles}) == 3
+        floor = session._floor
+        assert floor.reserve_turn_id() != floor.reserve_turn_id()
+
+
+@pytest.mark.parametrize("name", ["join_deadline_s", "away_after_s", "answer_timeout_s", "provider_timeout_s"])
+def test_a_time_without_end_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        agent(**{name: float("inf")})
+
+
+async def test_a_transport_that_holds_little_is_given_little() -> None:
+    transport = WavTransport(np.zeros(3 * CLOCK_HZ, np.float32), lead_s=0.01)
+    async with open_session(AGENT, transport) as session:
+        handle = await session.say("one two three")
+        assert (await handle.wait_for_playout()).kind == "completed"
+    assert [word for word, _ in read_words(transport.agent_audio())] == ["one", "two", "three"]

@@ -205,3 +205,14 @@ def test_wall_time_spent_on_work_is_counted(make: Callable[[], VirtualCompute]) 
 
     run_virtual(main, seed=0, compute=compute)
     assert compute.spent_wall_s > 0
+
+
+def test_a_run_in_which_nothing_will_ever_happen_again_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnscope.sim._virtual.STANDSTILL_S", 0.05)
+
+    async def main(_: VirtualCompute) -> None:
+        await trio.sleep(1)
+        await trio.Event().wait()
+
+    with pytest.raises(StandstillError, match="every task waited for what never came"):
+        run_virtual(main, seed=0)

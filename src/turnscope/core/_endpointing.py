@@ -3,6 +3,7 @@
 Rules over text and pauses; never listens itself.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -73,10 +74,10 @@ class Endpointing:
     max_turn_s: float = 60.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_delay_s <= self.max_delay_s:
+        if not 0 < self.min_delay_s <= self.max_delay_s < math.inf:
             raise ConfigError(f"min_delay_s must be positive and at most max_delay_s, got {self.min_delay_s}")
         for name in ("unknown_delay_s", "pause_factor", "transcript_timeout_s", "max_turn_s"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
 
     def delay(self, text: str, *, settled: bool, longest_pause: int) -> int:

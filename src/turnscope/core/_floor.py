@@ -146,12 +146,14 @@ class Floor(Interrupting):
         self._reconsider(hearing)
 
     def _transcript(self, item: inp.TranscriptReceived) -> None:
-        hearing = self._heard
-        if hearing is None or hearing.turn_id != item.turn_id:
-            return
-        hearing.take_transcript(item.text, is_final=item.is_final, stop=item.stop)
-        self._emit(ev.TranscriptUpdated(self._now, item.turn_id, hearing.text, item.is_final))
-        self._reconsider(hearing)
+        """Words came; also, too late, those of a turn that is being answered: they count if the caller goes on."""
+        answered = None if self._holder is None else self._holder.hearing
+        for hearing in (self._heard, answered):
+            if hearing is not None and hearing.turn_id == item.turn_id:
+                hearing.take_transcript(item.text, is_final=item.is_final, stop=item.stop)
+                self._emit(ev.TranscriptUpdated(self._now, item.turn_id, hearing.text, item.is_final))
+                if hearing is self._heard:
+                    self._reconsider(hearing)
 
     def _listen_failed(self, item: inp.ListenFailed) -> None:
         if self._heard is not None and self._heard.turn_id == item.turn_id:

@@ -1,5 +1,6 @@
 """What the Floor decides by."""
 
+import math
 from dataclasses import dataclass, field
 
 from turnscope._errors import ConfigError
@@ -29,7 +30,7 @@ class FloorSettings:
 
     def __post_init__(self) -> None:
         for name in ("join_deadline_s", "answer_timeout_s"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.away_after_s is not None and not self.away_after_s > 0:
+        if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")

@@ -66,8 +66,13 @@ class FloorState:
 
     @property
     def next_turn_id(self) -> int:
-        """The id for a turn that the application begins."""
+        """The id that the next turn will have."""
         return self._next_turn_id
+
+    def reserve_turn_id(self) -> int:
+        """An id for a turn that the application begins; no other turn will have it."""
+        self._next_turn_id += 1
+        return self._next_turn_id - 1
 
     @property
     def agent_is_audible(self) -> bool:

@@ -1,5 +1,6 @@
 """Is it an interruption? Policies judge the evidence about a challenger; they never act and never wait."""
 
+import math
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -123,7 +124,7 @@ class WordsPolicy:
     def __post_init__(self) -> None:
         if not 1 <= self.transcripts <= RECENT_TRANSCRIPTS:
             raise ConfigError(f"transcripts must be between 1 and {RECENT_TRANSCRIPTS}, got {self.transcripts}")
-        if not self.min_speech_s > 0:
+        if not 0 < self.min_speech_s < math.inf:
             raise ConfigError(f"min_speech_s must be positive, got {self.min_speech_s}")
 
     def judge(self, evidence: Evidence) -> Ruling:
@@ -167,7 +168,7 @@ class InterruptionSettings:
     def __post_init__(self) -> None:
         if self.reaction not in ("pause", "duck", "continue"):
             raise ConfigError(f'reaction must be "pause", "duck" or "continue", got {self.reaction!r}')
-        if not self.decision_window_s > 0:
+        if not 0 < self.decision_window_s < math.inf:
             raise ConfigError(f"decision_window_s must be positive, got {self.decision_window_s}")
         if not self.duck_db <= -12:
             raise ConfigError(f"duck_db must be -12 or less to count as yielding, got {self.duck_db}")

@@ -1,5 +1,6 @@
 """What an agent is made of: providers and settings, checked once and then left alone."""
 
+import math
 from dataclasses import dataclass, field
 
 from turnscope._errors import ConfigError
@@ -68,9 +69,9 @@ class Agent:
         if self.vad.input_hz != CLOCK_HZ:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
         for name in ("provider_timeout_s", "answer_timeout_s", "join_deadline_s"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.away_after_s is not None and not self.away_after_s > 0:
+        if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
         if self.max_history_messages < 1:
             raise ConfigError(f"max_history_messages must be at least 1, got {self.max_history_messages}")

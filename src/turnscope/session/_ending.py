@@ -50,11 +50,11 @@ class Ending:
         self._context = context
         self._remembered: Message | None = None
 
-    def cut(self, attempt: Attempt | None, cause: Cause) -> None:
-        """Shut the gate and fix what was heard, at this moment."""
+    def cut(self, attempt: Attempt | None, cause: Cause, *, text_goes_on: bool = False) -> None:
+        """Shut the gate and fix what was heard, at this moment. With `text_goes_on`, more to display may come."""
         if self.outcome is not None:
             return
-        heard, last_sent, silence = self._silence(attempt)
+        heard, last_sent, silence = self._silence(attempt, text_goes_on=text_goes_on)
         if cause.reason in CLOSING_REASONS:
             self.outcome = HungUp(cause.reason, heard.heard)
             return
@@ -103,13 +103,15 @@ class Ending:
         now = self._context.now()
         self._context.publish(ProviderFailed(now, self._turn_id, failure.provider, failure.message))
 
-    def _silence(self, attempt: Attempt | None) -> tuple[HeardText, int | None, int | None]:
+    def _silence(
+        self, attempt: Attempt | None, *, text_goes_on: bool = False
+    ) -> tuple[HeardText, int | None, int | None]:
         """Shut the gate; keep what was heard; say until when samples were sent, and when all is silent."""
         if attempt is None:
             return NOTHING_HEARD, None, None
         last_sent, silence = attempt.voice.shut()
         heard = attempt.spoken.heard(attempt.voice.playback.heard_until)
-        self._remember(attempt, heard.heard, interrupted=True, unheard=heard.unheard)
+        self._remember(attempt, heard.heard, interrupted=True, unheard=heard.unheard, also_nothing=text_goes_on)
         self._context.publish(GateShut(self._context.now(), self._turn_id, last_sent, silence))
         self._publish_words(attempt)
         return heard, last_sent, silence
@@ -123,9 +125,11 @@ class Ending:
                 words.append(HeardWord(word.text, to_clock(start), to_clock(last + 1), word.estimated))
         self._context.publish(WordsHeard(self._context.now(), self._turn_id, tuple(words)))
 
-    def _remember(self, attempt: Attempt, heard: str, *, interrupted: bool, unheard: str) -> None:
+    def _remember(
+        self, attempt: Attempt, heard: str, *, interrupted: bool, unheard: str, also_nothing: bool = False
+    ) -> None:
         """Put into the history what was asked and what was heard of the answer."""
         asked = () if attempt.order.verbatim else (Message("user", attempt.order.text),)
-        answered = (Message("assistant", heard, interrupted, unheard),) if heard or unheard else ()
+        answered = (Message("assistant", heard, interrupted, unheard),) if heard or unheard or also_nothing else ()
         self._remembered = next(iter(answered), None)
         self._context.history.append(*asked, *answered)

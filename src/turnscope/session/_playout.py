@@ -99,7 +99,9 @@ class Playout:
         self.hz: int = transport.output_hz
         self.max_ahead: int = round(MAX_AHEAD_S * self.hz)
         in_flight = round(IN_FLIGHT_S * self.hz)
-        self._lead = min(transport.lead_samples, in_flight // 2)
+        if transport.lead_samples:
+            in_flight = min(in_flight, transport.lead_samples)
+        self._lead = in_flight // 2 if transport.lead_samples else 0
         self._frame = in_flight - self._lead
         self._voices: deque[Voice] = deque()
         self._sent = 0

@@ -40,7 +40,7 @@ from turnscope.core import (
 )
 from turnscope.providers import LLMConnection, STTConnection, TTSConnection
 from turnscope.session._agent import Agent
-from turnscope.session._blame import blame, first_error
+from turnscope.session._blame import blame
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
@@ -138,7 +138,7 @@ class Session:
         """
         await trio.lowlevel.checkpoint()
         self._check_open()
-        turn_id = self._floor.next_turn_id
+        turn_id = self._floor.reserve_turn_id()
         self._turns[turn_id] = turn = Turn(turn_id, None, self._context)
         self._watcher.feed(SayRequested(self.now(), turn_id, text, allow_interruptions))
         return SayHandle(turn, lambda reason: self._watcher.feed(SayCancelled(self.now(), turn_id, reason)))
@@ -151,7 +151,7 @@ class Session:
         """
         await trio.lowlevel.checkpoint()
         self._check_open()
-        self._watcher.feed(TextReceived(self.now(), self._floor.next_turn_id, text))
+        self._watcher.feed(TextReceived(self.now(), self._floor.reserve_turn_id(), text))
 
     def interrupt(self, reason: str = "interrupted") -> None:
         """Cancel the running turn and every waiting `say` that may be interrupted. Silence is immediate."""
@@ -357,7 +357,8 @@ async def open_session(
                 finally:
                     await session._finish()  # noqa: ASYNC102 -- it shields itself, with a deadline
         except BaseExceptionGroup as group:
-            raise first_error(group) from group.__cause__
+            errors = [error for error in group.exceptions if not isinstance(error, trio.Cancelled)]
+            raise (errors or group.exceptions)[0] from group.__cause__
         finally:
             if session is not None:
                 session._publish_end()

@@ -100,14 +100,25 @@ async def simulate_async(
     async with (
         open_runtime(compute=compute) as runtime,
         open_session(agent, transport, runtime=runtime, sinks=(*mine, *sinks)) as session,
-        trio.open_nursery() as nursery,
     ):
-        if drive is not None:
-            nursery.start_soon(drive, session)
-        await session.wait_ended()
-        nursery.cancel_scope.cancel()
+        await _attend(session, drive)
     user, spoken = transport.tracks()
     return Call(tuple(records), user, spoken, session.history.messages, transport.placed, _tasks() - before)
+
+
+async def _attend(session: Session, drive: Drive | None) -> None:
+    """Let the application act until the session has ended. What it raises comes out as it is."""
+    try:
+        async with trio.open_nursery() as nursery:
+            if drive is not None:
+                nursery.start_soon(drive, session)
+            await session.wait_ended()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        errors = [error for error in group.exceptions if not isinstance(error, trio.Cancelled)]
+        if not errors:
+            raise
+        raise errors[0] from errors[0].__cause__
 
 
 def simulate(

@@ -1,6 +1,6 @@
 """Virtual time: a clock that jumps, a scheduler with a seed, compute at a modelled cost, and a watchdog.
 
-The only file that touches private names of Trio; `tests/sim/test_virtual.py` fails when they change.
+The only file of `turnscope.sim` that touches private names of Trio; `tests/sim/test_virtual.py` fails when they change.
 """
 
 import heapq
@@ -24,7 +24,7 @@ STANDSTILL_S = 5.0
 
 
 class StandstillError(TurnscopeError):
-    """Virtual time does not go on: a task keeps running without ever waiting for time to pass."""
+    """Virtual time does not go on: a task never waits for time to pass, or every task waits for something else."""
 
 
 @contextmanager
@@ -73,27 +73,36 @@ class VirtualCompute:
 
 
 class _Watchdog(trio.abc.Instrument):
-    """Notices that tasks run and run while the clock stands still."""
+    """Notices that the clock stands still: tasks run and run, or none ever will again."""
 
     def __init__(self, clock: trio.abc.Clock, compute: VirtualCompute) -> None:
         self._clock = clock
         self._compute = compute
         self._steps = 0
+        self._waits = 0
         self._virtual = -1.0
         self._since = 0.0
         self.scope = trio.CancelScope()
         self.culprit = ""
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._waits = 0
         self._steps += 1
-        if self._steps & 0xFF:
-            return
+        if not self._steps & 0xFF:
+            self._look(f"task {task.name!r} kept running")
+
+    def before_io_wait(self, timeout: float) -> None:
+        self._waits += 1
+        if not self._waits & 0xFF:
+            self._look("every task waited for what never came")
+
+    def _look(self, meanwhile: str) -> None:
         virtual = self._clock.current_time()
         wall = time.perf_counter() - self._compute.spent_wall_s
         if virtual != self._virtual:
             self._virtual, self._since = virtual, wall
         elif wall - self._since > STANDSTILL_S and not self.culprit:
-            self.culprit = task.name
+            self.culprit = meanwhile
             self.scope.cancel()
 
 
@@ -130,7 +139,5 @@ def run_virtual(
     with seeded_scheduler(seed):
         trio.run(guarded, **arguments)
     if watchdog.culprit:
-        raise StandstillError(
-            f"virtual time stood still for {STANDSTILL_S:g} s while task {watchdog.culprit!r} kept running"
-        )
+        raise StandstillError(f"virtual time stood still for {STANDSTILL_S:g} s while {watchdog.culprit}")
     return result[0]
