@@ -18,6 +18,7 @@ from turnscope.core import (
 )
 from turnscope.providers import TextDelta
 from turnscope.session._blame import next_item, open_blamed
+from turnscope.session._playout import Voice
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
@@ -34,11 +35,11 @@ class Attempt:
     """
 
     def __init__(self, order: StartAttempt, context: "TurnContext") -> None:
-        self.order = order
-        self.scope = trio.CancelScope()
-        self.speech_scope = trio.CancelScope()
-        self.voice = context.open_voice(order)
-        self.spoken = SpokenText(context.playout.hz)
+        self.order: StartAttempt = order
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.speech_scope: trio.CancelScope = trio.CancelScope()
+        self.voice: Voice = context.open_voice(order)
+        self.spoken: SpokenText = SpokenText(context.playout.hz)
         self.busy: list[str] = []
         """Providers whose streams are open."""
         self._context = context
