@@ -3,9 +3,11 @@
 from typing import TypeVar
 
 from turnscope.core import (
+    AttemptJoined,
     AudioFinished,
     AudioStarted,
     CallerHungUp,
+    CancelAttempt,
     CloseRequested,
     DeadlineReached,
     EdgeProfile,
@@ -72,6 +74,8 @@ class Bench:
     def __init__(self, settings: FloorSettings | None = None, *, opened: bool = True) -> None:
         self.floor = Floor(settings or floor_settings())
         self.orders: list[Order] = []
+        self.attempts_stop = True
+        """An attempt that is taken back has ended at once."""
         if opened:
             self.feed(SessionOpened(0))
 
@@ -86,6 +90,9 @@ class Bench:
     def feed(self, item: FloorInput) -> list[Order]:
         orders = self.floor.receive(item)
         self.orders += orders
+        for order in list(orders):
+            if isinstance(order, CancelAttempt) and self.attempts_stop:
+                orders += self.feed(AttemptJoined(item.sample, order.turn_id, order.attempt))
         return orders
 
     def pass_time_until(self, at_s: float) -> list[Order]:

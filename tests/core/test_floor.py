@@ -1028,3 +1028,42 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         FloorSettings(answer_timeout_s=-1.0)
     with pytest.raises(ConfigError, match="away_after_s"):
         FloorSettings(away_after_s=0.0)
+
+
+# An answer that is taken back and does not stop
+
+
+def taken_back_and_stuck() -> Bench:
+    bench = Bench()
+    bench.attempts_stop = False
+    bench.speech_starts(1.0)
+    bench.speech_stops(2.1, end_s=2.0)
+    bench.words(2.2, 1, "two lattes", final=True)
+    bench.pass_time_until(2.5)
+    bench.speech_starts(3.0)
+    return bench
+
+
+def test_a_turn_whose_cancelled_answer_does_not_stop_has_failed_after_the_join_deadline() -> None:
+    bench = taken_back_and_stuck()
+    assert deeds(bench.pass_time_until(3.99)) == []
+    message = "did not stop when it was cancelled"
+    assert deeds(bench.pass_time_until(4.0)) == [EndTurn(1, "attempt", message), AbandonTurn(1)]
+    assert bench.state == "listening"
+
+
+def test_so_has_one_whose_next_answer_is_due() -> None:
+    bench = taken_back_and_stuck()
+    bench.speech_stops(3.2, end_s=3.15)
+    bench.words(3.25, 1, "please", final=True)
+    bench.pass_time_until(3.7)
+    assert bench.state == "processing"
+    message = "did not stop when it was cancelled"
+    assert deeds(bench.pass_time_until(4.0)) == [EndTurn(1, "attempt", message), AbandonTurn(1)]
+    assert bench.state == "listening"
+
+
+def test_a_turn_that_is_given_up_is_given_up_once() -> None:
+    bench = taken_back_and_stuck()
+    bench.pass_time_until(4.0)
+    assert AbandonTurn(1) not in bench.pass_time_until(9.0)

@@ -14,6 +14,7 @@ from tests.core.floors import PROFILES, floor_settings
 from turnscope.core import (
     TRANSITIONS,
     AbandonTurn,
+    AttemptJoined,
     AudioFinished,
     AudioStarted,
     CallerHungUp,
@@ -152,6 +153,9 @@ class Session(RuleBasedStateMachine):
             self._check_that_silence_is_first(orders)
         for order in orders:
             self._obey(order)
+        for order in orders:
+            if isinstance(order, CancelAttempt):  # its tasks end at once
+                self.feed(AttemptJoined(item.sample, order.turn_id, order.attempt))
         return orders
 
     def _check_that_silence_is_first(self, orders: list[Order]) -> None:

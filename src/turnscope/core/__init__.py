@@ -54,6 +54,7 @@ from turnscope.core._floor import Floor
 from turnscope.core._floor_settings import FloorSettings
 from turnscope.core._history import History
 from turnscope.core._inputs import (
+    AttemptJoined,
     AudioFinished,
     AudioStarted,
     CallerHungUp,
@@ -125,6 +126,7 @@ __all__ = [
     "TURN_EDGES",
     "AbandonTurn",
     "AttemptCancelled",
+    "AttemptJoined",
     "AttemptStarted",
     "AudioFinished",
     "AudioLost",

@@ -7,6 +7,7 @@ never waits, never looks at a clock and never touches audio.
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
+from turnscope.core._audio import to_samples
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing
 from turnscope.core._interrupting import Interrupting
@@ -59,6 +60,8 @@ class Floor(Interrupting):
                 self._turn_over(item.turn_id, Trigger.FINISHED)
             case inp.TurnFailed():
                 self._turn_over(item.turn_id, Trigger.FAILED)
+            case inp.AttemptJoined():
+                self._deadlines.clear(f"attempt {item.turn_id}")
             case inp.TurnJoined():
                 self._joined(item.turn_id)
             case inp.SayRequested():
@@ -96,7 +99,11 @@ class Floor(Interrupting):
             case "away":
                 self._go(Trigger.SILENCE)
             case _:
-                self._give_up_joining(int(name.removeprefix("join ")))
+                kind, turn_id = name.split()
+                if kind == "attempt":
+                    self._give_up_attempt(int(turn_id))
+                else:
+                    self._give_up_joining(int(turn_id))
 
     # The caller's speech
 
@@ -127,6 +134,8 @@ class Floor(Interrupting):
         if not holder.due:
             self._order(do.CancelAttempt(holder.turn_id, hearing.attempts, "user_speaking"))
             self._emit(ev.AttemptCancelled(self._now, holder.turn_id, hearing.attempts, "user_speaking"))
+            join_by = self._now + to_samples(self.settings.join_deadline_s)
+            self._deadlines.set(f"attempt {holder.turn_id}", join_by)
         self._holder = None
         self._deadlines.clear("answer")
         self._heard = hearing
@@ -212,8 +221,19 @@ class Floor(Interrupting):
         self._zombies.discard(turn_id)
         self._begin_if_due()
 
+    def _give_up_attempt(self, turn_id: int) -> None:
+        """What was taken back does not end, and no other answer of its turn can begin: the turn has failed."""
+        message = "did not stop when it was cancelled"
+        if self._heard is not None and self._heard.turn_id == turn_id:
+            self._fail_listening(self._heard, "attempt", message)
+        elif self._holder is not None and self._holder.turn_id == turn_id:
+            self._order(do.EndTurn(turn_id, "attempt", message))
+            self._turn_over(turn_id, Trigger.FAILED)
+        self._give_up_joining(turn_id)
+
     def _give_up_joining(self, turn_id: int) -> None:
         self._order(do.AbandonTurn(turn_id))
+        self._deadlines.clear(f"join {turn_id}")
         self._joining.discard(turn_id)
         self._zombies.add(turn_id)
         if self.state is not State.ENDED and len(self._zombies) > MAX_ZOMBIES:

@@ -125,6 +125,7 @@ class FloorState:
 
     def _await_join(self, turn_id: int) -> None:
         self._joining.add(turn_id)
+        self._deadlines.clear(f"attempt {turn_id}")
         self._deadlines.set(f"join {turn_id}", self._now + to_samples(self.settings.join_deadline_s))
 
     def _end_muted(self, reason: str) -> None:

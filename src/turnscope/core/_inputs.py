@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from turnscope._errors import ProtocolError
 
 __all__ = [
+    "AttemptJoined",
     "AudioFinished",
     "AudioStarted",
     "CallerHungUp",
@@ -131,6 +132,15 @@ class TurnFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptJoined:
+    """Every task of an attempt that was taken back has ended."""
+
+    sample: int
+    turn_id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnJoined:
     """Every task of a turn has ended."""
 
@@ -201,6 +211,7 @@ FloorInput = (
     | AudioStarted
     | AudioFinished
     | TurnFailed
+    | AttemptJoined
     | TurnJoined
     | SayRequested
     | SayCancelled

@@ -1,5 +1,7 @@
 """One try at answering: the model thinks, and in a speech scope inside it its words are spoken."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -32,9 +34,12 @@ class Attempt:
     Args:
         order: What to answer.
         context: The session, as far as a turn may use it.
+        on_failure: Told at once when a part of the attempt fails.
     """
 
-    def __init__(self, order: StartAttempt, context: "TurnContext") -> None:
+    def __init__(
+        self, order: StartAttempt, context: "TurnContext", on_failure: Callable[[BaseException], None]
+    ) -> None:
         self.order: StartAttempt = order
         self.scope: trio.CancelScope = trio.CancelScope()
         self.speech_scope: trio.CancelScope = trio.CancelScope()
@@ -43,6 +48,7 @@ class Attempt:
         self.busy: list[str] = []
         """Providers whose streams are open."""
         self._context = context
+        self._on_failure = on_failure
 
     async def run(self, messages: tuple[Message, ...]) -> bool:
         """Answer `messages`. Returns whether the attempt ran to its end."""
@@ -51,11 +57,18 @@ class Attempt:
         with self.scope:
             clauses_out, clauses_in = trio.open_memory_channel[Clause](1)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._think, messages, clauses_out)
+                nursery.start_soon(self._guarded, partial(self._think, messages, clauses_out))
                 with self.speech_scope:
-                    async with clauses_in:
-                        await self._speak(clauses_in)
+                    await self._guarded(partial(self._speak, clauses_in))
         return not self.scope.cancelled_caught
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work`; if it fails, say so at once, and not only when everything else of the attempt has ended."""
+        try:
+            await work()
+        except* Exception as errors:
+            self._on_failure(errors)
+            raise
 
     async def _think(self, messages: tuple[Message, ...], clauses: trio.MemorySendChannel[Clause]) -> None:
         segmenter = ClauseSegmenter(self._context.agent.clauses)
@@ -91,6 +104,12 @@ class Attempt:
                 return
 
     async def _speak(self, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
+        async with clauses:
+            await self._speak_each(clauses)
+        self.voice.end()
+        await self.voice.played.wait()
+
+    async def _speak_each(self, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
         async for clause in clauses:
             now = self._context.now()
             self._context.publish(ClauseReady(now, self.order.turn_id, self.order.attempt, clause.text))
@@ -98,8 +117,6 @@ class Attempt:
             if clause.speakable:
                 await self._synthesize(clause.text)
             self.spoken.end_clause()
-        self.voice.end()
-        await self.voice.played.wait()
 
     async def _synthesize(self, text: str) -> None:
         context = self._context

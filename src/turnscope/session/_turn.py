@@ -8,6 +8,7 @@ import trio
 
 from turnscope._errors import ProviderError
 from turnscope.core import (
+    AttemptJoined,
     AudioFinished,
     AudioStarted,
     Cause,
@@ -84,6 +85,8 @@ class Turn:
         # All attempts but the last one are cancelled, so few ever wait here.
         self._orders_out, self._orders_in = trio.open_memory_channel[Attempt](math.inf)
         self._task: trio.lowlevel.Task | None = None
+        self._running: Attempt | None = None
+        """The attempt whose tasks live, also when it was taken back."""
         self._dismissed = False
         self._abandoned = False
 
@@ -91,7 +94,7 @@ class Turn:
 
     def start_attempt(self, order: StartAttempt) -> None:
         """Begin to answer."""
-        self._attempt = Attempt(order, self._context)
+        self._attempt = Attempt(order, self._context, self._fail)
         self._orders_out.send_nowait(self._attempt)
 
     def cancel_attempt(self) -> None:
@@ -153,13 +156,14 @@ class Turn:
         """It was a turn, but nothing more comes of it: there is nothing to answer, or a provider let it down.
 
         Args:
-            provider: Who failed; ``"stt"`` and ``"answer"`` stand for those that the turn waits for, empty for nobody.
+            provider: Who failed; ``"stt"``, ``"answer"`` and ``"attempt"`` stand for those that the turn waits for.
             message: How.
         """
         if not provider:
             self.ending.complete_without_answer()
         elif self.ending.outcome is None:
-            stand_ins = {"stt": self._context.agent.stt.name, "answer": self._culprit()}
+            culprit = self._culprit()
+            stand_ins = {"stt": self._context.agent.stt.name, "answer": culprit, "attempt": culprit}
             self.ending.give_up(self._attempt, ProviderError(stand_ins.get(provider, provider), message))
         self.scope.cancel(reason="nothing more to come")
 
@@ -209,14 +213,22 @@ class Turn:
     async def _answer(self) -> None:
         async for attempt in self._orders_in:
             messages = self._messages(attempt.order)
-            if await attempt.run(messages):
+            self._running = attempt
+            finished = await attempt.run(messages)
+            self._running = None
+            if not finished:
+                self._context.feed(AttemptJoined(self._context.now(), self.turn_id, attempt.order.attempt))
+            else:
                 self.ending.complete(attempt)
                 self._context.feed(AudioFinished(self._context.now(), self.turn_id))
                 return
 
     def _fail(self, error: BaseException) -> None:
         failure = as_provider_error("turnscope", error)
-        if self.ending.outcome is None and not self._dismissed:
+        outcome = self.ending.outcome
+        if isinstance(outcome, Failed) and (outcome.provider, outcome.message) == (failure.provider, failure.message):
+            return  # it has been said already
+        if outcome is None and not self._dismissed:
             self.ending.give_up(self._attempt, failure)
             self._context.feed(TurnFailed(self._context.now(), self.turn_id, failure.provider, failure.message))
         else:
@@ -233,7 +245,7 @@ class Turn:
 
     def _culprit(self) -> str:
         """Whom the turn waits for: those who answer, if they are at it, else the one who listens."""
-        busy = (self._attempt and self._attempt.busy) or (self._listening and self._listening.busy) or ["turnscope"]
+        busy = (self._running and self._running.busy) or (self._listening and self._listening.busy) or ["turnscope"]
         return ", ".join(busy)
 
     def _messages(self, order: StartAttempt) -> tuple[Message, ...]:
