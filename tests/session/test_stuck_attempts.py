@@ -7,7 +7,7 @@ import trio
 
 from tests.session.calls import AGENT, agent, of_kind, speech
 from tests.session.hostile import Hostile
-from turnscope.core import AttemptCancelled, Failed, GateShut, Message, ProviderFailed, TurnEnded
+from turnscope.core import AttemptCancelled, Failed, FirstToken, GateShut, Message, ProviderFailed, TurnEnded
 from turnscope.providers import LLMItem, Resources, TextDelta
 from turnscope.sim import HangUp, Moment, Step, broken_promises, simulate
 
@@ -56,11 +56,13 @@ class _Breaking:
 
 
 def test_a_failure_is_told_at_once_though_another_part_of_the_answer_shields_itself() -> None:
-    tts = Hostile(AGENT.tts, "shields_for_a_while", "close")
+    tts = Hostile(AGENT.tts, "shields_for_ever", "close")
     call = simulate(agent(llm=FailsWhileSpeaking(), tts=tts), [speech("two lattes.", 0.2), HangUp(Moment(12.0))])
     [failed] = [event for event in of_kind(call, ProviderFailed) if event.provider == "breaks"]
+    [first] = of_kind(call, FirstToken)
     [shut] = of_kind(call, GateShut)
     [ended] = of_kind(call, TurnEnded)
+    assert failed.sample == first.sample + 24_000
     assert shut.sample == failed.sample
     assert ended.sample - failed.sample <= 16_000
     assert isinstance(ended.outcome, Failed)
