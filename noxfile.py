@@ -74,6 +74,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def features(session: nox.Session) -> None:
+    """Print which tests show which feature; a promised one without a test is an error."""
+    session.run("python", "tools/features.py")
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run every example: scripts by Python, tests by pytest, scenarios by the simulator."""
     session.install(".[local]", *group("tests"))
