@@ -14,6 +14,7 @@ from turnscope.core import (
     Emit,
     Endpointing,
     Event,
+    EvidenceReceived,
     Floor,
     FloorInput,
     FloorSettings,
@@ -131,6 +132,13 @@ class Bench:
         """A transcript that accounts for everything up to now."""
         at = to_samples(at_s)
         return self._feed_at(at_s, TranscriptReceived(at, turn_id, text, final, at))
+
+    def scores(
+        self, at_s: float, name: str, value: float, *, turn_id: int = 0, stop_s: float | None = None
+    ) -> list[Order]:
+        """Somebody judges the sound up to now, unless said otherwise."""
+        stop = to_samples(at_s if stop_s is None else stop_s)
+        return self._feed_at(at_s, EvidenceReceived(to_samples(at_s), turn_id, name, value, stop))
 
     def types(self, at_s: float, turn_id: int, text: str) -> list[Order]:
         return self._feed_at(at_s, TextReceived(to_samples(at_s), turn_id, text))

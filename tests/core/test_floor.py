@@ -1,7 +1,8 @@
 """Who holds the floor: the Floor alone, told what happens, and the orders that it gives."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -27,6 +28,7 @@ from turnscope.core import (
     ListenOn,
     OpenTurn,
     Order,
+    PolicyFailed,
     Reaction,
     Resumed,
     ResumeSpeech,
@@ -468,6 +470,105 @@ def test_speech_as_long_as_the_policy_asks_counts_when_its_length_is_no_whole_nu
     bench.is_speaking()
     bench.speech_starts(2.0, onset_s=2.0)
     assert isinstance(bench.pass_time_until(2.5)[0], InterruptTurn)
+
+
+# What others say of the sound
+
+
+@dataclass(frozen=True)
+class Echoes:
+    """Dismisses what is an echo, and keeps what it was asked."""
+
+    seen: list[tuple[tuple[str, float], ...]] = field(default_factory=list)
+
+    def judge(self, evidence: Evidence) -> Ruling:
+        self.seen.append(evidence.scores)
+        echo = evidence.score("echo")
+        verdict = Verdict.DISMISS if echo is not None and echo >= 0.9 else Verdict.WAIT
+        return Ruling(verdict, f"echo {echo}")
+
+
+def test_a_score_is_evidence_and_the_policy_is_asked_at_once() -> None:
+    policy = Echoes()
+    bench = Bench(judged_by(policy))
+    bench.is_speaking()
+    bench.speech_starts(2.0)
+    bench.scores(2.1, "noise", 0.3, turn_id=2)
+    bench.scores(2.2, "echo", 0.5)
+    orders = bench.scores(2.3, "echo", 0.95)
+    assert policy.seen == [
+        (),
+        (),  # both settings notice the speech
+        (("noise", 0.3),),
+        (("echo", 0.5), ("noise", 0.3)),
+        (("echo", 0.95), ("noise", 0.3)),
+    ]
+    assert only(orders, Decided).evidence == "echo 0.95"
+    assert only(orders, UtteranceDismissed).turn_id == 2
+
+
+def test_the_newest_score_of_a_name_counts_whenever_it_comes() -> None:
+    policy = Echoes()
+    bench = Bench(judged_by(policy))
+    bench.is_speaking()
+    bench.speech_starts(2.0, profiles=("barge_in",))
+    bench.scores(2.3, "echo", 0.2, stop_s=2.25)
+    bench.scores(2.4, "echo", 0.8, stop_s=2.15)
+    assert policy.seen[-1] == (("echo", 0.2),)
+
+
+def test_a_score_may_come_before_it_is_sure_that_it_is_speech() -> None:
+    policy = Echoes()
+    bench = Bench(judged_by(policy))
+    bench.is_speaking()
+    bench.scores(1.5, "noise", 0.9)
+    bench.scores(1.99, "echo", 0.95)
+    orders = bench.speech_starts(2.0, onset_s=1.95, profiles=("barge_in",))
+    assert policy.seen == [(("echo", 0.95),)], "that of before the onset is about something else"
+    assert none_of(orders, YieldSpeech)
+
+
+def test_a_score_of_another_turn_says_nothing_of_this_challenger() -> None:
+    policy = Echoes()
+    bench = Bench(judged_by(policy))
+    bench.is_speaking()
+    bench.speech_starts(2.0, profiles=("barge_in",))
+    assert deeds(bench.scores(2.1, "echo", 1.0, turn_id=1)) == []
+    assert policy.seen == [()]
+
+
+# Policies that break
+
+
+class Broken:
+    def judge(self, evidence: Evidence) -> Ruling:
+        raise KeyError("lexicon")
+
+
+class Silent:
+    def judge(self, evidence: Evidence) -> Ruling:
+        return None  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (Broken(), r"KeyError: 'lexicon' \(in Broken.judge, line \d+\)"),
+        (Silent(), r"judge\(\) must return a Ruling, got NoneType"),
+    ],
+)
+def test_a_policy_that_breaks_is_named_once_and_the_default_one_judges(
+    policy: InterruptionPolicy, message: str
+) -> None:
+    bench = Bench(judged_by(policy))
+    bench.is_speaking()
+    told = only(bench.speech_starts(2.0), PolicyFailed)
+    assert (told.turn_id, told.challenger_id, told.policy) == (1, 2, type(policy).__name__)
+    assert re.fullmatch(message, told.message)
+    bench.words(2.2, 2, "wait")
+    orders = bench.words(2.3, 2, "wait now")
+    assert only(orders, Decided).evidence == "words: wait now"
+    assert none_of(orders, PolicyFailed)
 
 
 # Protected speech and the queue of things to say

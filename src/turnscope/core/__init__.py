@@ -31,6 +31,7 @@ from turnscope.core._events import (
     Interrupted,
     LoopBlocked,
     Outcome,
+    PolicyFailed,
     ProviderFailed,
     ProviderQuarantined,
     Resumed,
@@ -49,6 +50,7 @@ from turnscope.core._events import (
     Yielded,
     event_to_dict,
 )
+from turnscope.core._evidence import RECENT_TRANSCRIPTS, Evidence, InterruptionPolicy, Ruling, Verdict
 from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_ramp, gain_to_db
 from turnscope.core._floor import Floor
 from turnscope.core._floor_settings import FloorSettings
@@ -61,6 +63,7 @@ from turnscope.core._inputs import (
     CloseRequested,
     DeadlineReached,
     EdgeProfile,
+    EvidenceReceived,
     FloorInput,
     InterruptRequested,
     ListenFailed,
@@ -77,19 +80,9 @@ from turnscope.core._inputs import (
     input_rank,
     input_to_dict,
 )
-from turnscope.core._interruption import (
-    BACKCHANNELS,
-    RECENT_TRANSCRIPTS,
-    Evidence,
-    InterruptionPolicy,
-    InterruptionSettings,
-    Reaction,
-    Ruling,
-    Verdict,
-    WordsPolicy,
-    content_words,
-)
+from turnscope.core._interruption_settings import InterruptionSettings, Reaction
 from turnscope.core._ledger import HeardText, SpokenText
+from turnscope.core._lexicon import BACKCHANNELS, content_words
 from turnscope.core._messages import Message, Role
 from turnscope.core._orders import (
     AbandonTurn,
@@ -110,6 +103,7 @@ from turnscope.core._orders import (
     YieldSpeech,
 )
 from turnscope.core._playback import Playback, Segment
+from turnscope.core._policies import WordsPolicy
 from turnscope.core._records import Conversation, Latency, OverlapRecord, TurnRecord, fold
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
@@ -154,6 +148,7 @@ __all__ = [
     "Event",
     "EventsLost",
     "Evidence",
+    "EvidenceReceived",
     "Failed",
     "FirstToken",
     "Floor",
@@ -181,6 +176,7 @@ __all__ = [
     "Outcome",
     "OverlapRecord",
     "Playback",
+    "PolicyFailed",
     "ProviderFailed",
     "ProviderQuarantined",
     "RampShape",

@@ -101,6 +101,7 @@ class Answering(FloorState):
         self._claim_id(turn_id)
         onset = max(onset, self._bound_until)
         self._heard = Hearing(turn_id, onset, challenges, confidence)
+        self._heard.take_scores(self._scores)
         self._order(do.OpenTurn(turn_id, max(listen_from, self._bound_until)))
         self._emit(ev.TurnOpened(self._now, turn_id, onset, challenges))
         return self._heard

@@ -25,6 +25,7 @@ __all__ = [
     "Interrupted",
     "LoopBlocked",
     "Outcome",
+    "PolicyFailed",
     "ProviderFailed",
     "ProviderQuarantined",
     "Resumed",
@@ -279,6 +280,16 @@ class Decided(Event):
     evidence: str
     text: str
     speech_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFailed(Event):
+    """The interruption policy raised, or gave no ruling. Said once; wherever it fails, the default policy judges."""
+
+    turn_id: int
+    challenger_id: int
+    policy: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

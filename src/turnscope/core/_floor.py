@@ -9,7 +9,7 @@ from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
 from turnscope.core._audio import to_samples
 from turnscope.core._floor_state import Holder
-from turnscope.core._hearing import Hearing
+from turnscope.core._hearing import Hearing, Score
 from turnscope.core._interrupting import Interrupting
 from turnscope.core._states import State, Trigger
 
@@ -52,6 +52,8 @@ class Floor(Interrupting):
                 self._speech_stopped(item)
             case inp.TranscriptReceived():
                 self._transcript(item)
+            case inp.EvidenceReceived():
+                self._evidence_received(item)
             case inp.ListenFailed():
                 self._listen_failed(item)
             case inp.AudioStarted():
@@ -163,6 +165,15 @@ class Floor(Interrupting):
                 self._emit(ev.TranscriptUpdated(self._now, item.turn_id, hearing.text, item.is_final))
                 if hearing is self._heard:
                     self._reconsider(hearing)
+
+    def _evidence_received(self, item: inp.EvidenceReceived) -> None:
+        score = {item.name: Score(item.value, item.stop)}
+        if item.turn_id == 0:
+            self._scores |= score
+        hearing = self._heard
+        if hearing is not None and item.turn_id in (0, hearing.turn_id):
+            hearing.take_scores(score)
+            self._review()
 
     def _listen_failed(self, item: inp.ListenFailed) -> None:
         if self._heard is not None and self._heard.turn_id == item.turn_id:

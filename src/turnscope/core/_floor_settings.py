@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from turnscope._errors import ConfigError
 from turnscope.core._endpointing import Endpointing
-from turnscope.core._interruption import InterruptionSettings
+from turnscope.core._interruption_settings import InterruptionSettings
 
 __all__ = ["FloorSettings"]
 

@@ -9,7 +9,7 @@ from turnscope.core import _orders as do
 from turnscope.core._audio import to_samples
 from turnscope.core._deadlines import Deadlines
 from turnscope.core._floor_settings import FloorSettings
-from turnscope.core._hearing import Hearing
+from turnscope.core._hearing import Hearing, Score
 from turnscope.core._states import State, Trigger, next_state
 
 __all__ = ["FloorState", "Holder"]
@@ -52,6 +52,9 @@ class FloorState:
         self._says: deque[inp.SayRequested] = deque()
         self._speaking: dict[inp.EdgeProfile, inp.SpeechStarted] = {}
         """The speech that goes on right now, by the settings that found it."""
+        self._scores: dict[str, Score] = {}
+        """What others said last of the caller's sound as such: it may come before anybody is sure that it is speech."""
+        self._policy_failed = False
         self._bound_until = 0
         """Input before this sample belongs to an utterance already: nothing is transcribed twice."""
         self._muted: int | None = None

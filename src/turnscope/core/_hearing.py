@@ -6,12 +6,20 @@ Bookkeeping for the Floor; it decides nothing.
 from dataclasses import dataclass, field
 
 from turnscope.core._audio import CLOCK_HZ
-from turnscope.core._interruption import RECENT_TRANSCRIPTS
+from turnscope.core._evidence import RECENT_TRANSCRIPTS
 
-__all__ = ["Hearing"]
+__all__ = ["Hearing", "Score"]
 
 _SETTLED_TOLERANCE = CLOCK_HZ // 10
 """A final transcript that accounts for the audio up to this close to the end of speech accounts for all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A value from 0 to 1 that accounts for the sound up to `stop`."""
+
+    value: float
+    stop: int
 
 
 @dataclass(slots=True)
@@ -29,6 +37,7 @@ class Hearing:
         attempts: How many answers to it were begun.
         settled: The transcript accounts for everything up to `speech_end`.
         broken: Nobody listens any more, because the listener failed.
+        scores: What others say of its sound, by name.
     """
 
     turn_id: int
@@ -41,6 +50,7 @@ class Hearing:
     attempts: int = 0
     settled: bool = False
     broken: bool = False
+    scores: dict[str, Score] = field(default_factory=dict)
     _finals: list[str] = field(default_factory=list)
     _interim: str = ""
     _recent: list[str] = field(default_factory=list)
@@ -66,6 +76,13 @@ class Hearing:
         else:
             self._interim = text
         self._recent = [*self._recent[1 - RECENT_TRANSCRIPTS :], text]
+
+    def take_scores(self, scores: dict[str, Score]) -> None:
+        """Others judge the sound; of what they say of its own sound, the newest by name counts."""
+        for name, score in scores.items():
+            known = self.scores.get(name)
+            if score.stop > self.onset and (known is None or score.stop >= known.stop):
+                self.scores[name] = score
 
     def speech_stopped(self, end: int) -> None:
         """The caller fell silent."""

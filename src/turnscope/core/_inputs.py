@@ -16,6 +16,7 @@ __all__ = [
     "CloseRequested",
     "DeadlineReached",
     "EdgeProfile",
+    "EvidenceReceived",
     "FloorInput",
     "InterruptRequested",
     "ListenFailed",
@@ -92,6 +93,25 @@ class TranscriptReceived:
     turn_id: int
     text: str
     is_final: bool
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceReceived:
+    """Somebody who examines the caller's sound says how much it is something: an echo, a noise, an interruption.
+
+    Attributes:
+        sample: The session's time.
+        turn_id: Whose sound it is: a challenger's, for example; 0 for whatever is being listened to.
+        name: What the score says. Well known are ``echo``, ``noise`` and ``interruption``.
+        value: How much, 0 to 1.
+        stop: Sample after the last one that it takes into account.
+    """
+
+    sample: int
+    turn_id: int
+    name: str
+    value: float
     stop: int
 
 
@@ -207,6 +227,7 @@ FloorInput = (
     | SpeechStarted
     | SpeechStopped
     | TranscriptReceived
+    | EvidenceReceived
     | ListenFailed
     | AudioStarted
     | AudioFinished
@@ -231,11 +252,12 @@ _RANK = {
     AudioStarted: 2,
     AudioFinished: 2,
     TranscriptReceived: 3,
+    EvidenceReceived: 3,
 }
 
 
 def input_rank(item: FloorInput) -> int:
-    """Where an input stands among others of the same time: deadline 0, control 1, audio 2, transcript 3."""
+    """Where an input stands among others of the same time: deadline 0, control 1, audio 2, what it says 3."""
     return _RANK.get(type(item), 1)
 
 

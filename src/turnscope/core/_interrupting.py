@@ -5,9 +5,10 @@ from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
 from turnscope.core._answering import Answering
 from turnscope.core._audio import to_samples
+from turnscope.core._evidence import Evidence, Ruling, Verdict
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing
-from turnscope.core._interruption import Evidence, Verdict
+from turnscope.core._judging import judge_safely
 from turnscope.core._states import State, Trigger
 
 __all__ = ["Interrupting"]
@@ -42,17 +43,8 @@ class Interrupting(Answering):
         if hearing is None or holder is None or hearing.challenges is None or holder.protected:
             return
         window = self._deadlines.get("window")
-        evidence = Evidence(
-            self._now,
-            hearing.onset,
-            hearing.speech_end,
-            hearing.confidence,
-            hearing.text,
-            hearing.settled,
-            hearing.recent,
-            window is None or window <= self._now,
-        )
-        ruling = self.settings.interruption.policy.judge(evidence)
+        evidence = self._evidence(hearing, window_elapsed=window is None or window <= self._now)
+        ruling = self._judge(holder, hearing, evidence)
         verdict = ruling.verdict
         if verdict is Verdict.WAIT and evidence.window_elapsed:
             verdict = Verdict.DISMISS
@@ -69,6 +61,28 @@ class Interrupting(Answering):
         else:
             self._emit(decided)
             self._dismiss(hearing, ruling.evidence)
+
+    def _evidence(self, hearing: Hearing, *, window_elapsed: bool) -> Evidence:
+        return Evidence(
+            self._now,
+            hearing.onset,
+            hearing.speech_end,
+            hearing.confidence,
+            hearing.text,
+            hearing.settled,
+            hearing.recent,
+            window_elapsed,
+            tuple((name, score.value) for name, score in sorted(hearing.scores.items())),
+        )
+
+    def _judge(self, holder: Holder, hearing: Hearing, evidence: Evidence) -> Ruling:
+        policy = self.settings.interruption.policy
+        ruling, complaint = judge_safely(policy, evidence)
+        if complaint and not self._policy_failed:
+            self._policy_failed = True
+            name = type(policy).__name__
+            self._emit(ev.PolicyFailed(self._now, holder.turn_id, hearing.turn_id, name, complaint))
+        return ruling
 
     def _take_the_floor(self, holder: Holder, hearing: Hearing, evidence: str, decided: ev.Decided) -> None:
         cause = ev.Cause("user_speaking", self._now, hearing.onset, evidence)

@@ -1,5 +1,6 @@
 """A session: one caller, one agent, one nursery. The only way in is `open_session`."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
@@ -27,6 +28,7 @@ from turnscope.core import (
     LoopBlocked,
     OpenTurn,
     Order,
+    PolicyFailed,
     ResumeSpeech,
     SayCancelled,
     SayRequested,
@@ -54,6 +56,8 @@ from turnscope.transports import Transport
 __all__ = ["Session", "open_session"]
 
 T = TypeVar("T")
+
+_logger = logging.getLogger("turnscope")
 
 FORCED_ENDINGS = 10
 """How often a task that shields itself for ever is unblocked before its session waits for it for ever, too."""
@@ -178,6 +182,8 @@ class Session:
     def _obey(self, order: Order) -> None:
         match order:
             case Emit(event):
+                if isinstance(event, PolicyFailed):
+                    _logger.error("the interruption policy %s failed: %s", event.policy, event.message)
                 self._bus.publish(event)
             case OpenTurn(turn_id, listen_from):
                 self._open_turn(turn_id, listen_from)
