@@ -35,10 +35,10 @@ def tests_in(path: Path) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
             listed = node.value.elts if isinstance(node.value, ast.List) else [node.value]
             common = list(marks(listed))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            for row in dict.fromkeys([*common, *marks(node.decorator_list)]):
-                yield row, f"{path.relative_to(ROOT / 'tests').as_posix()}::{node.name}"
+    for inner in ast.walk(tree):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith("test_"):
+            for row in dict.fromkeys([*common, *marks(inner.decorator_list)]):
+                yield row, f"{path.relative_to(ROOT / 'tests').as_posix()}::{inner.name}"
 
 
 def tests_by_row() -> dict[str, list[str]]:
