@@ -12,9 +12,13 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import hypothesis
 import pytest
 import trio
 import trio.testing
+
+hypothesis.settings.register_profile("turnscope", deadline=None)  # how fast the machine is, is nobody's fault
+hypothesis.settings.load_profile("turnscope")
 
 T = TypeVar("T")
 
