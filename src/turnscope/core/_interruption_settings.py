@@ -23,6 +23,7 @@ class InterruptionSettings:
         reaction: What happens at the onset, before the ruling.
         decision_window_s: How long the policy may wait for evidence, counted from when the speech was noticed.
         duck_db: Level while ducked.
+        duck_ramp_s: How long it takes to go down to it, and to come up again, 0 to 0.2.
         fade_s: Length of the fade when the voice stops, 0 to 0.1.
     """
 
@@ -30,6 +31,7 @@ class InterruptionSettings:
     reaction: Reaction = "pause"
     decision_window_s: float = 2.0
     duck_db: float = -15.0
+    duck_ramp_s: float = 0.02
     fade_s: float = 0.05
 
     def __post_init__(self) -> None:
@@ -39,5 +41,7 @@ class InterruptionSettings:
             raise ConfigError(f"decision_window_s must be positive, got {self.decision_window_s}")
         if not self.duck_db <= -12:
             raise ConfigError(f"duck_db must be -12 or less to count as yielding, got {self.duck_db}")
+        if not 0 <= self.duck_ramp_s <= 0.2:
+            raise ConfigError(f"duck_ramp_s must be between 0 and 0.2, got {self.duck_ramp_s}")
         if not 0 <= self.fade_s <= 0.1:
             raise ConfigError(f"fade_s must be between 0 and 0.1, got {self.fade_s}")

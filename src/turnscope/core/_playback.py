@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from turnscope.core._audio import Samples
+from turnscope.core._audio import CLOCK_HZ, Samples
 from turnscope.core._fade import fade_out
 
 __all__ = ["Playback", "Segment"]
@@ -38,8 +38,11 @@ class Segment:
         return self.output_start + self.source_stop - self.source_start
 
 
-RAMP_SAMPLES = 320
-"""Length of a change of level that is neither a stop nor a start: 20 ms at 16 kHz."""
+RAMP_S = 0.02
+"""Length of a change of level that is neither a stop nor a start, unless somebody says otherwise."""
+
+KEPT_S = 5.0
+"""Speech that was played stays this long, so that it can be resumed from the start of a word."""
 
 
 class Playback:
@@ -47,10 +50,13 @@ class Playback:
 
     Args:
         fade_samples: Length of the tail when it is paused or shut.
+        hz: Rate of the speech.
+        ramp_samples: How long it takes to duck, and to come up again; None for 20 ms.
     """
 
-    def __init__(self, fade_samples: int) -> None:
+    def __init__(self, fade_samples: int, *, hz: int = CLOCK_HZ, ramp_samples: int | None = None) -> None:
         self.fade_samples = fade_samples
+        self.ramp_samples: int = round(RAMP_S * hz) if ramp_samples is None else ramp_samples
         self.segments: list[Segment] = []
         self.received: int = 0
         """Samples of speech taken in so far."""
@@ -65,8 +71,13 @@ class Playback:
         self._sounding = False
         """The last sample of the output was speech that goes on: it would click if it just ended."""
         self._tail: Samples | None = None
+        """The newest fade, and how much of it was handed out."""
+        self._tail_at = 0
+        self._kept = round(KEPT_S * hz)
         self._gain = 1.0
         self._target = 1.0
+        self._ramp_left = 0
+        """Samples until the gain is the target."""
 
     # Speech in
 
@@ -100,48 +111,47 @@ class Playback:
     @property
     def done(self) -> bool:
         """There is nothing left to hand out, now or later."""
-        return self._tail is None and (self._shut or (self._ended and not self._paused and self.buffered == 0))
+        return not self.fading and (self._shut or (self._ended and not self._paused and self.buffered == 0))
 
     @property
     def playable(self) -> bool:
         """`take` would give something now."""
-        return self._tail is not None or not (self._paused or self._shut or self.buffered == 0)
+        return self.fading or not (self._paused or self._shut or self.buffered == 0)
 
     # Frames out
 
     def take(self, count: int, at: int) -> Samples | None:
         """The next at most `count` samples, heard from output position `at` on; None when there is nothing to play."""
-        if self._tail is not None:
-            tail, self._tail = self._tail[:count], self._tail[count:] if len(self._tail) > count else None
+        if self._tail is not None and self.fading:
+            tail = self._tail[self._tail_at : self._tail_at + count]
+            self._tail_at += len(tail)
             return tail
         if self._paused or self._shut or self.buffered == 0:
             return None
         start = self._cursor
         frame = self._source(start, min(start + count, self.received))
         self._cursor = start + len(frame)
-        before = self._gain
-        frame = self._levelled(frame)
-        self._record(Segment(start, self._cursor, at, before, self._gain))
+        frame = self._levelled(frame, start, at)
         self.heard_until = max(self.heard_until, self._cursor)
         self._sounding = True
         return frame
 
     def take_back(self, count: int) -> None:
-        """The last `count` samples handed out were dropped before they were heard. Not while a fade is being played."""
-        while count > 0 and self.segments:
-            last = self.segments.pop()
-            kept = max(last.source_stop - last.source_start - count, 0)
-            count -= last.source_stop - last.source_start - kept
-            self._cursor = last.source_start + kept
-            if kept:
-                self.segments.append(replace(last, source_stop=self._cursor))
+        """The last `count` samples handed out were dropped before they were heard: they are played again, or never."""
+        if self._tail is not None:
+            dropped = min(count, self._tail_at)
+            self._tail_at -= dropped
+            count -= dropped
+        while count > 0 and self.segments and self.segments[-1].gain_stop > 0:
+            count -= self._take_back_segment(count)
         self.heard_until = max((part.source_stop for part in self.segments if part.gain_stop > 0), default=0)
         self._sounding = self._sounding and bool(self.segments)
+        self.duck(self._target)
 
     @property
     def fading(self) -> bool:
         """A fade is being played."""
-        return self._tail is not None
+        return self._tail is not None and self._tail_at < len(self._tail)
 
     def pause(self, at: int) -> int:
         """Stop after a fade that begins at output position `at`. Returns the position after the last sample heard."""
@@ -154,11 +164,17 @@ class Playback:
         """Go on from `from_sample` of the speech, at most where it was paused, and at full level."""
         self._paused = False
         self._gain = self._target = 1.0
+        self._ramp_left = 0
+        if not self.fading:
+            self._tail = None
         self._cursor = min(max(from_sample, self._chunks_start), self._cursor)
 
     def duck(self, gain: float) -> None:
-        """Go down to a linear `gain`, and up again with 1.0, over `RAMP_SAMPLES`."""
+        """Go down to a linear `gain`, or up again with 1.0, in a straight line over `ramp_samples`."""
         self._target = gain
+        self._ramp_left = 0 if gain == self._gain else self.ramp_samples
+        if self._ramp_left == 0:
+            self._gain = gain
 
     def shut(self, at: int) -> int | None:
         """Play nothing more but a fade from output position `at`, ever. Idempotent.
@@ -169,8 +185,8 @@ class Playback:
         if self._shut:
             return None
         silence: int | None = None
-        if self._tail is not None:
-            silence = at + len(self._tail)
+        if self._tail is not None and self.fading:
+            silence = at + len(self._tail) - self._tail_at
         elif self.segments:
             silence = self._fade(at)
         self._shut = True
@@ -185,19 +201,43 @@ class Playback:
         sounding, self._sounding = self._sounding, False
         if sounding and stop > start:
             self._tail = fade_out(self._source(start, stop), stop - start, from_gain=self._gain)
+            self._tail_at = 0
             self._record(Segment(start, stop, at, self._gain, 0.0))
             return at + stop - start
         return self.segments[-1].output_stop if self.segments else at
 
-    def _levelled(self, frame: Samples) -> Samples:
-        if self._gain == self._target:
-            return frame if self._gain == 1.0 else frame * np.float32(self._gain)
-        step = (1.0 if self._target > self._gain else -1.0) / RAMP_SAMPLES
-        ramp = self._gain + step * np.arange(1, len(frame) + 1, dtype=np.float32)
-        ramp = np.minimum(ramp, self._target) if step > 0 else np.maximum(ramp, self._target)
-        self._gain = float(ramp[-1])
-        levelled: Samples = frame * ramp.astype(np.float32)
-        return levelled
+    def _take_back_segment(self, count: int) -> int:
+        """Take back at most `count` samples of the last segment, the level included. Returns how many it were."""
+        last = self.segments.pop()
+        length = last.source_stop - last.source_start
+        kept = max(length - count, 0)
+        self._cursor = last.source_start + kept
+        self._gain = last.gain_start + (last.gain_stop - last.gain_start) * kept / length
+        if kept:
+            self.segments.append(replace(last, source_stop=self._cursor, gain_stop=self._gain))
+        return length - kept
+
+    def _levelled(self, frame: Samples, start: int, at: int) -> Samples:
+        """The speech from `start` as it is heard at `at`, put on record; a ramp is a segment of its own."""
+        ramp = min(self._ramp_left, len(frame))
+        if ramp:
+            before, gains = self._gain, self._next_gains(ramp)
+            self._record(Segment(start, start + ramp, at, before, self._gain))
+            frame = np.concatenate([frame[:ramp] * gains, frame[ramp:] * np.float32(self._gain)])
+        elif self._gain != 1.0:
+            frame = frame * np.float32(self._gain)
+        if ramp < len(frame):
+            self._record(Segment(start + ramp, start + len(frame), at + ramp, self._gain, self._gain))
+        return frame
+
+    def _next_gains(self, count: int) -> Samples:
+        """The next `count` gains of the ramp."""
+        step = (self._target - self._gain) / self._ramp_left
+        self._ramp_left -= count
+        left = np.arange(self._ramp_left + count - 1, self._ramp_left - 1, -1)
+        self._gain = self._target - step * self._ramp_left
+        gains: Samples = (self._target - step * left).astype(np.float32)
+        return gains
 
     def _record(self, segment: Segment) -> None:
         last = self.segments[-1] if self.segments else None
@@ -223,10 +263,6 @@ class Playback:
             if position + len(chunk) > start:
                 pieces.append(chunk[max(start - position, 0) : stop - position])
             position += len(chunk)
-        while self._chunks and self._chunks_start + len(self._chunks[0]) <= start - KEPT_SAMPLES:
+        while self._chunks and self._chunks_start + len(self._chunks[0]) <= start - self._kept:
             self._chunks_start += len(self._chunks.pop(0))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-
-KEPT_SAMPLES = 5 * 48_000
-"""Speech that was played stays this long, so that it can be resumed from the start of a word."""

@@ -34,7 +34,9 @@ class Voice:
     def __init__(
         self, response_id: str, playout: "Playout", playback: Playback, on_first_sample: Callable[[], None]
     ) -> None:
-        self.response_id = response_id
+        self.name = self.response_id = response_id
+        self.clears = 0
+        """How often the far end was told to drop what it held of it."""
         self.playback = playback
         self.on_first_sample = on_first_sample
         self.started = False
@@ -56,7 +58,9 @@ class Voice:
         self._playout.wake()
 
     def pause(self) -> None:
-        """Fade out at once and keep the rest."""
+        """Have the transport drop what it has not played, fade out from there at once, and keep the rest."""
+        if not self.playback.paused:
+            self._playout.clear(self)
         self.playback.pause(self._playout.next_position(self))
         self._playout.wake()
 
@@ -113,9 +117,12 @@ class Playout:
         self._idle = trio.lowlevel.ParkingLot()
         self._running = False
 
-    def open(self, response_id: str, fade_s: float, on_first_sample: Callable[[], None]) -> Voice:
+    def open(
+        self, response_id: str, on_first_sample: Callable[[], None], *, fade_s: float, duck_ramp_s: float
+    ) -> Voice:
         """A voice that is played when those before it are done."""
-        voice = Voice(response_id, self, Playback(round(fade_s * self.hz)), on_first_sample)
+        playback = Playback(round(fade_s * self.hz), hz=self.hz, ramp_samples=round(duck_ramp_s * self.hz))
+        voice = Voice(response_id, self, playback, on_first_sample)
         self._voices.append(voice)
         return voice
 
@@ -127,17 +134,17 @@ class Playout:
     def clear(self, voice: Voice) -> None:
         """Have the transport drop what it holds of a voice and has not played, ahead of everything else.
 
-        The fade that follows goes under a name of its own: the far end drops what still comes under the old one.
+        What follows, a fade first, goes under a name of its own: the far end drops what still comes under the old one.
         """
         if not (voice.started and self._transport.lead_samples) or voice.playback.done:
             return
         waiting = self._handed_over - self._transport.playhead().sample
         self._transport.clear(voice.response_id)
-        voice.response_id += ".fade"
+        voice.clears += 1
+        voice.response_id = f"{voice.name}.fade{voice.clears if voice.clears > 1 else ''}"
         self._sent -= waiting
         self._nap.cancel()  # the fade is due now
-        if not voice.playback.fading:
-            voice.playback.take_back(waiting)
+        voice.playback.take_back(waiting)
 
     def next_position(self, voice: Voice) -> int:
         """Output position of the next sample that `voice` could have played."""

@@ -59,10 +59,12 @@ class TurnContext:
 
     def open_voice(self, order: StartAttempt) -> Voice:
         """A way through the gate for one attempt."""
+        interruption = self.agent.interruption
         return self.playout.open(
             f"{order.turn_id}.{order.attempt}",
-            self.agent.interruption.fade_s,
             lambda: self.feed(AudioStarted(self.now(), order.turn_id)),
+            fade_s=interruption.fade_s,
+            duck_ramp_s=interruption.duck_ramp_s,
         )
 
 
