@@ -35,7 +35,7 @@ from turnscope.providers import (
     VoiceOptions,
     WhisperSTT,
 )
-from turnscope.session import Agent, Session, open_runtime, open_session
+from turnscope.session import Agent, Session, load_lexicon, open_runtime, open_session
 from turnscope.sim import simulate
 from turnscope.transports import WavTransport, memory_pair
 
@@ -68,6 +68,7 @@ __all__ = [
     "WhisperSTT",
     "WordsPolicy",
     "__version__",
+    "load_lexicon",
     "memory_pair",
     "open_runtime",
     "open_session",

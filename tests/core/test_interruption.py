@@ -89,6 +89,12 @@ def test_the_length_of_speech_is_counted_to_its_end() -> None:
         ("Äh, nein", ["äh", "nein"]),
         ("— ?!", []),
         ("_yes_", []),
+        ("I see. Go on, got it; of course.", []),
+        ("of course not", ["not"]),
+        ("That’s right", []),
+        ("I see you", ["you"]),
+        ("go away", ["go", "away"]),
+        ("see", ["see"]),
     ],
 )
 def test_words_that_count_are_those_that_are_no_nods(text: str, words: list[str]) -> None:

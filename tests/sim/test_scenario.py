@@ -184,11 +184,26 @@ BAD = {
     ),
     "unknown policy": (
         FAKES + '[agent.interruption]\npolicy = { kind = "luck" }' + CALLER,
-        "agent.interruption.policy.kind: unknown kind 'luck'; one of words",
+        "agent.interruption.policy.kind: unknown kind 'luck'; one of words, ",
     ),
     "setting out of range": (
         FAKES + "[agent.interruption]\nfade_s = 1" + CALLER,
         "agent.interruption.fade_s: must be between 0 and 0.1, got 1",
+    ),
+    "policy in a policy": (
+        FAKES
+        + """
+        [agent.interruption.policy]
+        kind = "veto"
+        veto = { kind = "score_veto", name = "echo" }
+        policy = { kind = "all_confirm", policies = [{ kind = "words" }, { kind = "min_words", min_words = 0 }] }
+        """
+        + CALLER,
+        "agent.interruption.policy.policy.policies[1].min_words: must be at least 1, got 0",
+    ),
+    "lexicon that is not there": (
+        FAKES + '[agent.interruption]\npolicy = { kind = "words", lexicon = "none.txt" }' + CALLER,
+        "agent.interruption.policy.lexicon: ",
     ),
     "setting of a policy out of range": (
         FAKES + '[agent.interruption]\npolicy = { kind = "words", transcripts = 9 }' + CALLER,

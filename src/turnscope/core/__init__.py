@@ -2,6 +2,7 @@
 
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
+from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
     TURN_EDGES,
@@ -82,7 +83,7 @@ from turnscope.core._inputs import (
 )
 from turnscope.core._interruption_settings import InterruptionSettings, Reaction
 from turnscope.core._ledger import HeardText, SpokenText
-from turnscope.core._lexicon import BACKCHANNELS, content_words
+from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
 from turnscope.core._messages import Message, Role
 from turnscope.core._orders import (
     AbandonTurn,
@@ -104,6 +105,14 @@ from turnscope.core._orders import (
 )
 from turnscope.core._playback import Playback, Segment
 from turnscope.core._policies import WordsPolicy
+from turnscope.core._policy_blocks import (
+    CustomRule,
+    MinConfidence,
+    MinSpeech,
+    MinWords,
+    ScoreThresholds,
+    ScoreVeto,
+)
 from turnscope.core._records import Conversation, Latency, OverlapRecord, TurnRecord, fold
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
@@ -119,6 +128,8 @@ __all__ = [
     "TRANSITIONS",
     "TURN_EDGES",
     "AbandonTurn",
+    "AllConfirm",
+    "AnyConfirms",
     "AttemptCancelled",
     "AttemptJoined",
     "AttemptStarted",
@@ -137,6 +148,7 @@ __all__ = [
     "Completed",
     "Completeness",
     "Conversation",
+    "CustomRule",
     "DeadlineReached",
     "Decided",
     "DismissTurn",
@@ -150,6 +162,7 @@ __all__ = [
     "Evidence",
     "EvidenceReceived",
     "Failed",
+    "FirstDecides",
     "FirstToken",
     "Floor",
     "FloorInput",
@@ -171,6 +184,9 @@ __all__ = [
     "ListenOn",
     "LoopBlocked",
     "Message",
+    "MinConfidence",
+    "MinSpeech",
+    "MinWords",
     "OpenTurn",
     "Order",
     "Outcome",
@@ -192,6 +208,8 @@ __all__ = [
     "Samples",
     "SayCancelled",
     "SayRequested",
+    "ScoreThresholds",
+    "ScoreVeto",
     "Segment",
     "SessionEnded",
     "SessionOpened",
@@ -223,6 +241,7 @@ __all__ = [
     "TurnStarted",
     "UtteranceDismissed",
     "Verdict",
+    "Veto",
     "WordTiming",
     "WordsHeard",
     "WordsPolicy",
@@ -243,6 +262,7 @@ __all__ = [
     "input_rank",
     "input_to_dict",
     "next_state",
+    "parse_lexicon",
     "resample",
     "seconds",
     "to_pcm16",

@@ -14,7 +14,19 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 import msgspec
 
 from turnscope._errors import ConfigError
-from turnscope.core import InterruptionPolicy, WordsPolicy
+from turnscope.core import (
+    AllConfirm,
+    AnyConfirms,
+    FirstDecides,
+    InterruptionPolicy,
+    MinConfidence,
+    MinSpeech,
+    MinWords,
+    ScoreThresholds,
+    ScoreVeto,
+    Veto,
+    WordsPolicy,
+)
 from turnscope.providers import (
     LLM,
     STT,
@@ -27,7 +39,7 @@ from turnscope.providers import (
     SileroVAD,
     WhisperSTT,
 )
-from turnscope.session import Agent
+from turnscope.session import Agent, load_lexicon
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 
 _SECRET = "a secret does not belong in a file; name an environment variable as api_key_env"
@@ -74,7 +86,21 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
         },
     ),
     TTS: ("provider", {"piper": _Choice(PiperTTS), "fake": _Choice(FakeTTS)}),
-    InterruptionPolicy: ("kind", {"words": _Choice(WordsPolicy)}),
+    InterruptionPolicy: (
+        "kind",
+        {
+            "words": _Choice(WordsPolicy),
+            "min_speech": _Choice(MinSpeech),
+            "min_words": _Choice(MinWords),
+            "min_confidence": _Choice(MinConfidence),
+            "score_veto": _Choice(ScoreVeto),
+            "score_thresholds": _Choice(ScoreThresholds),
+            "first_decides": _Choice(FirstDecides),
+            "all_confirm": _Choice(AllConfirm),
+            "any_confirms": _Choice(AnyConfirms),
+            "veto": _Choice(Veto),
+        },
+    ),
 }
 """For each protocol: the key that chooses, and what it can choose."""
 
@@ -154,14 +180,20 @@ class _Maker:
             return self._chosen(*_CHOICES[hint], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
             return self.build(_Choice(hint), value, path, default if isinstance(default, hint) else None)
-        if get_origin(hint) is Sequence and is_dataclass(item := get_args(hint)[0]):
+        if get_origin(hint) is Sequence and ((item := get_args(hint)[0]) in _CHOICES or is_dataclass(item)):
             listed = convert(value, list[Any], path)
-            return [
-                self.build(_Choice(cast(type, item)), part, f"{path}[{index}]") for index, part in enumerate(listed)
-            ]
+            return [self.value(item, part, f"{path}[{index}]", None) for index, part in enumerate(listed)]
+        if hint == frozenset[str] and isinstance(value, str):
+            return self._lexicon(value, path)
         if Path in (hint, *get_args(hint)):
             return self._folder / convert(value, str, path)
         return convert(value, hint, path)
+
+    def _lexicon(self, name: str, path: str) -> frozenset[str]:
+        try:
+            return load_lexicon(self._folder / name)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
 
     def _chosen(self, key: str, choices: Mapping[str, _Choice], value: object, path: str) -> object:
         table = dict(convert(value, dict[str, Any], path))
