@@ -105,3 +105,13 @@ def bench(session: nox.Session) -> None:
     session.install(".[local]", *group("tests"))
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", "-m", f"benchmarks.{script.stem}", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(default=False)
+def evaluate(session: nox.Session) -> None:
+    """Make a corpus and measure on its test split how well the default agent judges interruptions: about 15 minutes."""
+    session.install(".[local]")
+    corpus = Path("out/corpus")
+    if not (corpus / "manifest.jsonl").exists():
+        session.run("turnscope", "corpus", str(corpus), env=ONE_THREAD)
+    session.run("turnscope", "evaluate", str(corpus), *session.posargs, env=ONE_THREAD)

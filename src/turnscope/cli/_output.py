@@ -18,7 +18,7 @@ from turnscope.transports import write_wav
 __all__ = ["check_folder", "write_call"]
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, argument: str = "--out") -> None:
     """Find out, before a long call is held, that its files can be written.
 
     Raises:
@@ -26,9 +26,9 @@ def check_folder(folder: Path) -> None:
     """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise ConfigError(f"--out {folder}: {existing} is not a folder")
+        raise ConfigError(f"{argument} {folder}: {existing} is not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(f"--out {folder}: {existing} cannot be written in")
+        raise ConfigError(f"{argument} {folder}: {existing} cannot be written in")
 
 
 def write_call(folder: Path, call: Call, report: Mapping[str, object], *, title: str) -> None:

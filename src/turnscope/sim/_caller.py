@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import trio
 
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Samples, to_samples
 from turnscope.transports import InputFrame, Playhead
 
-__all__ = ["CallerTransport", "HangUp", "Moment", "Placed", "Play", "Step"]
+__all__ = ["CallerTransport", "HangUp", "Moment", "Placed", "Play", "Step", "convolved"]
 
 PAUSE_SAMPLES = CLOCK_HZ // 4
 """The agent has stopped speaking when nothing of it was heard for so long; shorter gaps lie inside its speech."""
@@ -92,18 +93,27 @@ class CallerTransport:
         max_s: It hangs up after so long at the latest.
         lead_s: How much may be sent before it is played, as to a real loudspeaker. For real time; in virtual time
             nothing is late, and nothing has to be early.
+        echo: The impulse response, at 16 kHz, of the way from the caller's loudspeaker to their microphone; None where
+            they wear headphones.
     """
 
     input_hz = CLOCK_HZ
     output_hz = CLOCK_HZ
 
     def __init__(
-        self, script: Sequence[Step], *, frame_s: float = 0.02, max_s: float = 600.0, lead_s: float = 0.0
+        self,
+        script: Sequence[Step],
+        *,
+        frame_s: float = 0.02,
+        max_s: float = 600.0,
+        lead_s: float = 0.0,
+        echo: Samples | None = None,
     ) -> None:
         self._waiting = deque((index, step) for index, step in enumerate(script) if step.moment.anchor != "call")
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)
         self.lead_samples: int = to_samples(lead_s)
+        self._echo = echo
         self._start: float | None = None
         self._position = 0
         self._placed: dict[int, Placed] = {}
@@ -118,18 +128,9 @@ class CallerTransport:
         self._stops: list[int] = []
         self._sent_until = 0
         self._cleared = 0
-        self._steps = len(script)
         for index, step in enumerate(script):
             if step.moment.anchor == "call":
                 self._place(index, step, to_samples(step.moment.after_s))
-
-    def add(self, step: Step) -> None:
-        """One step more, after all others, while the call goes on. What should have happened by now happens now."""
-        index, self._steps = self._steps, self._steps + 1
-        if step.moment.anchor == "call":
-            self._place(index, step, max(to_samples(step.moment.after_s), self._position))
-        else:
-            self._waiting.append((index, step))
 
     # The transport
 
@@ -158,6 +159,8 @@ class CallerTransport:
             self._starts.append(at)
         self._agent.append((at, samples))
         self._sent_until = at + len(samples)
+        if self._echo is not None and len(self._echo) and len(samples):
+            self._sounding.append((at, convolved(samples, self._echo)))
 
     def clear(self, response_id: str) -> None:
         """Drop what was sent ahead and is not played yet; without a lead that is nothing."""
@@ -252,3 +255,11 @@ class CallerTransport:
         if ended:
             self._sounding = [sound for sound in self._sounding if sound[0] + len(sound[1]) > stop]
         return frame
+
+
+def convolved(samples: Samples, response: npt.NDArray[np.floating]) -> Samples:
+    """What a way with this impulse response makes of `samples`, with the response's tail."""
+    length = len(samples) + len(response) - 1
+    size = 1 << (length - 1).bit_length()
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
+    return np.fft.irfft(spectrum, size)[:length].astype(np.float32)

@@ -79,6 +79,7 @@ async def simulate_async(
     drive: Drive | None = None,
     sinks: tuple[Sink, ...] = (),
     keep_records: bool = True,
+    echo: Samples | None = None,
 ) -> Call:
     """`simulate` inside a running Trio, on its clock.
 
@@ -91,9 +92,10 @@ async def simulate_async(
         drive: Acts as the application; it is given the session, and cancelled when the session has ended.
         sinks: See `turnscope.session.open_session`.
         keep_records: False for very long runs: `Call.records` stays empty.
+        echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
-    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s)
+    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo)
     records: list[Record] = []
     mine: tuple[Sink, ...] = (records.append,) if keep_records else ()
     before = _tasks()
@@ -133,6 +135,7 @@ def simulate(
     drive: Drive | None = None,
     sinks: tuple[Sink, ...] = (),
     keep_records: bool = True,
+    echo: Samples | None = None,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Call:
     """Run a conversation. In virtual time the same arguments give the same call, to the sample.
@@ -148,6 +151,7 @@ def simulate(
         drive: Acts as the application; it is given the session, and cancelled when the session has ended.
         sinks: See `turnscope.session.open_session`.
         keep_records: False for very long runs: `Call.records` stays empty.
+        echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
         instruments: Watch the run, as in `trio.run`.
     """
 
@@ -161,6 +165,7 @@ def simulate(
             drive=drive,
             sinks=sinks,
             keep_records=keep_records,
+            echo=echo,
         )
 
     if realtime:

@@ -1,0 +1,109 @@
+"""``turnscope evaluate``: plays a corpus to an agent that is speaking, and says how well it judges interruptions."""
+
+import argparse
+import csv
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from turnscope._errors import ConfigError, TurnscopeError
+from turnscope.cli._evaluation_table import evaluation_lines
+from turnscope.sim import (
+    Clip,
+    ClipResult,
+    MakeAgent,
+    agent_to_evaluate,
+    evaluation_to_dict,
+    load_corpus,
+    play_clips,
+    summarize,
+)
+
+__all__ = ["add_to"]
+
+DESCRIPTION = """\
+Play each clip of a corpus to an agent that is speaking, in a session of its own and in virtual time with the real
+models, and measure: how many interruptions it yields to and how fast, how many backchannels it talks through, and how
+often noise and its own echo stop it. A corpus is a folder with a manifest.jsonl: see `turnscope corpus`.
+"""
+
+SPLITS = ("train", "dev", "test", "all")
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to those of the program."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure how well an agent judges interruptions",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("corpus", metavar="CORPUS", type=Path, help="folder with a manifest.jsonl")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="which clips (default: test)")
+    parser.add_argument(
+        "--agent", metavar="FILE.toml", type=Path, help="a file with a table [agent], such as a scenario"
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="processes; the result stays the same (default 1)"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write everything to this file, every clip included")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write one line per clip to this file")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> str | None:
+    """Do it; returns what went wrong with clips, if anything did."""
+    if options.jobs < 1:
+        raise ConfigError(f"--jobs: must be at least 1, got {options.jobs}")
+    clips = load_corpus(options.corpus, None if options.split == "all" else (options.split,))
+    make_agent = functools.partial(agent_to_evaluate, options.agent)
+    make_agent()  # what is wrong with it is said before anything is computed
+    results = _play(options, clips, make_agent)
+    evaluation = summarize(results)
+    for line in evaluation_lines(evaluation):
+        print(line)
+    if options.json is not None:
+        _write(options.json, json.dumps(evaluation_to_dict(evaluation, results), ensure_ascii=False, indent=2) + "\n")
+    if options.csv is not None:
+        _write_csv(options.csv, results)
+    if not evaluation.failed:
+        return None
+    path, error = evaluation.failed[0]
+    return f"{len(evaluation.failed)} of {len(clips)} clips could not be played; the first: {path}: {error}"
+
+
+def _play(options: argparse.Namespace, clips: Sequence[Clip], make_agent: MakeAgent) -> list[ClipResult]:
+    results: list[ClipResult] = []
+    with Progress(console=Console(stderr=True, quiet=options.quiet), transient=True) as progress:
+        task = progress.add_task("playing clips", total=len(clips))
+        for result in play_clips(options.corpus, clips, make_agent, jobs=options.jobs):
+            results.append(result)
+            progress.advance(task)
+            if result.error:
+                progress.console.print(f"{result.clip.path}: {result.error}", markup=False, highlight=False)
+    return results
+
+
+def _write_csv(path: Path, results: Sequence[ClipResult]) -> None:
+    rows = [{**asdict(result.clip), **{k: v for k, v in asdict(result).items() if k != "clip"}} for result in results]
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error

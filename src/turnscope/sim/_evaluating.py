@@ -1,0 +1,274 @@
+"""Plays the clips of a corpus to an agent that is speaking, each in a session of its own, and keeps what came of it.
+
+Virtual time: what the models compute is charged at its modelled cost, so latencies are those of the whole session and
+the same on every machine.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from turnscope._errors import TurnscopeError
+from turnscope.core import (
+    CLOCK_HZ,
+    Decided,
+    Event,
+    Interrupted,
+    Resumed,
+    Samples,
+    SpeechStartsPlaying,
+    TurnEnded,
+    Yielded,
+    to_samples,
+)
+from turnscope.session import Agent, Record, Session, open_runtime, open_session
+from turnscope.sim._caller import CallerTransport, HangUp, Moment, Play, Step
+from turnscope.sim._corpus import Clip
+from turnscope.sim._virtual import VirtualCompute, run_virtual
+from turnscope.transports import read_audio
+
+__all__ = ["MONOLOGUE", "ClipResult", "MakeAgent", "play_clip", "play_clips"]
+
+MONOLOGUE = (
+    "Thank you for calling. I have looked up your order, and there are a few things that I would like to tell you. "
+    "The parcel left our warehouse on Monday evening, together with the replacement part that you had asked for. "
+    "The driver has eleven other stops on the way, so it should be with you some time between ten and twelve. "
+    "If nobody is at home, the parcel will be left with a neighbour, or taken to the shop at the corner. "
+)
+"""What the agent says while the caller does what the clips hold. It asks nothing."""
+
+LEAD_S = 1.0
+"""How long the agent has been speaking when a clip begins."""
+
+AFTER_S = 2.6
+"""How long a call goes on after its clip: longer than the policy may take to decide."""
+
+ECHO_S = 10.0
+"""How long the agent listens to its own echo."""
+
+EARLY_S = 0.1
+"""An interruption that begins so much before the labelled onset is still one by the label; labels are not exact."""
+
+MakeAgent = Callable[[], Agent]
+"""Makes the agent to be evaluated. Called in each process; must be importable by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipResult:
+    """What an agent made of a clip.
+
+    Attributes:
+        clip: The clip.
+        duration_s: How long it was listened to, from its onset on.
+        interrupted: The agent's turn was cancelled after the onset.
+        early: It was cancelled before the onset, by whatever precedes it.
+        stops: How often the agent's turn was cancelled.
+        yields: How often it stepped back.
+        onset_to_yield_s: From the labelled onset to the agent's first step back; None if it did not.
+        onset_to_decision_s: To the decision that it is an interruption.
+        onset_to_silence_s: To the agent's last sample.
+        evidence: What decided, for the last decision.
+        text: What had been understood by then.
+        error: Why the clip could not be played; everything else is then empty.
+    """
+
+    clip: Clip
+    duration_s: float = 0.0
+    interrupted: bool = False
+    early: bool = False
+    stops: int = 0
+    yields: int = 0
+    onset_to_yield_s: float | None = None
+    onset_to_decision_s: float | None = None
+    onset_to_silence_s: float | None = None
+    evidence: str = ""
+    text: str = ""
+    error: str = ""
+
+
+# One clip
+
+
+@dataclass(eq=False)
+class _Bench:
+    """An agent, and what its sessions share: the weights of its models and the speech it has made."""
+
+    agent: Agent
+    cache: dict[str, object] = field(default_factory=dict)
+
+    def warm_up(self) -> None:
+        """Have everything loaded and said once, so that no clip's latency depends on which one came first."""
+        self.call([HangUp(Moment(1.0, "agent_stops"))], once=True)
+
+    def call(
+        self,
+        script: Sequence[Step],
+        *,
+        echo: Samples | None = None,
+        once: bool = False,
+        first_only: bool = False,
+    ) -> tuple[list[Event], CallerTransport]:
+        """Hold a call in which the agent speaks all the time.
+
+        Args:
+            script: What the caller does.
+            echo: See `CallerTransport`.
+            once: The agent says its text once, and not again.
+            first_only: The call is over when the agent was interrupted.
+        """
+        transport = CallerTransport(script, echo=echo)
+        events: list[Event] = []
+        run_virtual(lambda compute: self._hold(transport, events, compute, once=once, first_only=first_only), seed=0)
+        return events, transport
+
+    async def _hold(
+        self, transport: CallerTransport, events: list[Event], compute: VirtualCompute, *, once: bool, first_only: bool
+    ) -> None:
+        interrupted = trio.Event()
+
+        def sink(record: Record) -> None:
+            if isinstance(record, Event):
+                events.append(record)
+                if first_only and _is_interruption(record):
+                    interrupted.set()
+
+        async with open_runtime(compute=compute) as runtime:
+            runtime.resources.cache.update(self.cache)
+            async with (
+                open_session(self.agent, transport, runtime=runtime, sinks=(sink,)) as session,
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(_cancel_when, interrupted.wait, nursery.cancel_scope)
+                nursery.start_soon(_cancel_when, session.wait_ended, nursery.cancel_scope)
+                await _speak_on(session, once=once)
+                await trio.sleep_forever()
+            self.cache.update(runtime.resources.cache)
+
+
+async def _cancel_when(wait: Callable[[], object], scope: trio.CancelScope) -> None:
+    await wait()  # type: ignore[misc]
+    scope.cancel()
+
+
+async def _speak_on(session: Session, *, once: bool) -> None:
+    """Say the monologue, again and again; what the caller is answered when they have interrupted is the same."""
+    handle = await session.say(MONOLOGUE)
+    while not once:
+        await handle.wait_for_playout()
+        handle = await session.say(MONOLOGUE)
+
+
+def _is_interruption(event: Event) -> bool:
+    return (
+        isinstance(event, TurnEnded)
+        and isinstance(event.outcome, Interrupted)
+        and event.outcome.cause.reason == "user_speaking"
+    )
+
+
+def play_clip(bench: _Bench, folder: Path, clip: Clip) -> ClipResult:
+    """Play one clip to the agent. Whatever goes wrong is in the result."""
+    try:
+        samples = read_audio(folder / clip.path, CLOCK_HZ)
+        if len(samples) == 0:
+            return ClipResult(clip=clip, error="the recording is empty")
+        if clip.label == "echo":
+            return _play_echo(bench, clip, samples)
+        return _play(bench, clip, samples)
+    except TurnscopeError as error:
+        return ClipResult(clip=clip, error=" ".join(str(error).split()))
+
+
+def _play(bench: _Bench, clip: Clip, samples: Samples) -> ClipResult:
+    script: list[Step] = [Play(samples, Moment(LEAD_S, "agent_starts", 1)), HangUp(Moment(AFTER_S, "previous"))]
+    events, transport = bench.call(script, first_only=clip.label != "noise")
+    start = transport.placed[0].start
+    stop = start + (len(samples) if clip.end_s is None else min(to_samples(clip.end_s), len(samples)))
+    return _result(clip, events, start + to_samples(clip.onset_s), stop)
+
+
+def _play_echo(bench: _Bench, clip: Clip, response: Samples) -> ClipResult:
+    events, _ = bench.call([HangUp(Moment(ECHO_S, "agent_starts", 1))], echo=response)
+    starts = [event.sample for event in events if isinstance(event, SpeechStartsPlaying)]
+    return _result(clip, events, starts[0], starts[0] + to_samples(ECHO_S))
+
+
+def _result(clip: Clip, events: Sequence[Event], onset: int, stop: int) -> ClipResult:
+    earliest = onset - to_samples(EARLY_S)
+    stops = [event.outcome for event in events if isinstance(event, TurnEnded) and _is_interruption(event)]
+    real = [outcome for outcome in stops if isinstance(outcome, Interrupted) and outcome.cause.decision >= earliest]
+    first = real[0] if real else None
+    decided = [event for event in events if isinstance(event, Decided)]
+    return ClipResult(
+        clip=clip,
+        duration_s=(stop - onset) / CLOCK_HZ,
+        interrupted=first is not None,
+        early=len(real) < len(stops),
+        stops=len(stops),
+        yields=sum(isinstance(event, Yielded) for event in events),
+        onset_to_yield_s=_since(onset, _stepped_back(events, onset)),
+        onset_to_decision_s=_since(onset, None if first is None else first.cause.decision),
+        onset_to_silence_s=_since(onset, None if first is None else first.silence),
+        evidence=decided[-1].evidence if decided else "",
+        text=decided[-1].text if decided else "",
+    )
+
+
+def _since(onset: int, sample: int | None) -> float | None:
+    return None if sample is None else max(0, sample - onset) / CLOCK_HZ
+
+
+def _stepped_back(events: Sequence[Event], onset: int) -> int | None:
+    """When the agent first stepped back: after the onset, or before it if it still was back by then."""
+    since: int | None = None
+    for event in events:
+        if isinstance(event, Yielded) and since is None:
+            since = event.sample
+        elif isinstance(event, Resumed) and event.sample < onset:
+            since = None
+    return since
+
+
+# All clips
+
+_bench: _Bench | None = None
+"""Of a worker process."""
+
+
+def _start_worker(make_agent: MakeAgent) -> None:
+    global _bench
+    _bench = _Bench(make_agent())
+    _bench.warm_up()
+
+
+def _work(folder: Path, clip: Clip) -> ClipResult:
+    assert _bench is not None
+    return play_clip(_bench, folder, clip)
+
+
+def play_clips(
+    folder: str | os.PathLike[str], clips: Sequence[Clip], make_agent: MakeAgent, *, jobs: int = 1
+) -> Iterator[ClipResult]:
+    """Play clips to an agent, and give what came of each, in their order.
+
+    Args:
+        folder: The corpus's.
+        clips: Which of its clips.
+        make_agent: Who listens. Its voice should be a `KeptTTS`, or every call synthesizes the same again.
+        jobs: How many processes; the results do not depend on it.
+    """
+    if jobs == 1:
+        bench = _Bench(make_agent())
+        bench.warm_up()
+        for clip in clips:
+            yield play_clip(bench, Path(folder), clip)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs, _start_worker, (make_agent,)) as pool:
+        work = [pool.apply_async(_work, (Path(folder), clip)) for clip in clips]
+        for item in work:
+            yield item.get()

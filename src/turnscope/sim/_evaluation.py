@@ -1,0 +1,255 @@
+"""What came of a corpus, added up: how many interruptions were yielded to, how fast, and what was talked through.
+
+Pure arithmetic over `ClipResult`. Rates carry the interval of E. B. Wilson, "Probable Inference, the Law of Succession,
+and Statistical Inference", JASA 22 (1927): it holds for few clips and for rates of 0 and 1, too. Names and definitions
+of the three headline numbers are those of the τ-voice benchmark: R_Y, L_Y and S_BC.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+
+from turnscope.sim._corpus import Label
+from turnscope.sim._evaluating import ClipResult
+
+__all__ = ["GOALS", "Cell", "Evaluation", "Latency", "PerMinute", "Rate", "evaluation_to_dict", "summarize"]
+
+Z95 = 1.959964
+"""Of the normal distribution: the interval holds the truth in 95 cases of 100."""
+
+GOALS: Mapping[str, float] = MappingProxyType(
+    {
+        "interruptions yielded to": 0.98,
+        "onset to yield, p95": 0.2,
+        "onset to silence, median": 0.45,
+        "backchannels talked through": 0.9,
+        "false stops a minute of noise": 0.2,
+    }
+)
+"""What the defaults are meant to reach: at least for the two shares, at most for the others."""
+
+FEWEST = 5
+"""A cell of fewer clips is not called weak: too little is known of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many of so many.
+
+    Attributes:
+        count: How many.
+        of: Of how many.
+    """
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1; NaN of nothing."""
+        return self.count / self.of if self.of else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval; 0 to 1 of nothing."""
+        if not self.of:
+            return 0.0, 1.0
+        share, spread = self.value, Z95**2 / self.of
+        centre = (share + spread / 2) / (1 + spread)
+        half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / self.of + spread / (4 * self.of))
+        low = 0.0 if self.count == 0 else max(0.0, centre - half)
+        return low, 1.0 if self.count == self.of else min(1.0, centre + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long something took, in seconds, where it happened.
+
+    Attributes:
+        n: How often it happened.
+        p50: The median; NaN if it never did.
+        p95: The 95th percentile: of 100 times, the 95th.
+    """
+
+    n: int
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class PerMinute:
+    """Events in some minutes.
+
+    Attributes:
+        count: How many.
+        minutes: In how many.
+    """
+
+    count: int
+    minutes: float
+
+    @property
+    def value(self) -> float:
+        """How many a minute; NaN in no time."""
+        return self.count / self.minutes if self.minutes else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of a Poisson rate, by Byar's approximation (Breslow and Day, 1987, volume II, 2.13)."""
+        if not self.minutes:
+            return 0.0, math.inf
+        below, above = self.count, self.count + 1
+        low = 0.0 if not below else below * (1 - 1 / (9 * below) - Z95 / (3 * math.sqrt(below))) ** 3
+        high = above * (1 - 1 / (9 * above) + Z95 / (3 * math.sqrt(above))) ** 3
+        return low / self.minutes, high / self.minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The clips of one kind, and how many of them were dealt with rightly.
+
+    Attributes:
+        name: What they have in common, such as ``interruption, word, 5 dB``.
+        right: How many were dealt with rightly.
+    """
+
+    name: str
+    right: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A corpus, added up.
+
+    Attributes:
+        yielded_to: Interruptions to which the agent gave the floor: R_Y.
+        early: Of all clips of speech, those in which it was interrupted before the speech began.
+        onset_to_yield: From onset to the first step back, of interruptions: L_Y.
+        onset_to_decision: From onset to the decision.
+        onset_to_silence: From onset to the agent's last sample.
+        talked_through: Backchannels that did not interrupt: S_BC.
+        noise_stops: False stops in noise.
+        noise_yields: How often the agent stepped back for noise, stops included.
+        stops_by_kind: The same false stops, for each kind of noise.
+        echo_stops: Stops by the agent's own echo.
+        weakest: The cells with the lowest shares, lowest first.
+        failed: Clips that could not be played, and why.
+    """
+
+    yielded_to: Rate
+    early: Rate
+    onset_to_yield: Latency
+    onset_to_decision: Latency
+    onset_to_silence: Latency
+    talked_through: Rate
+    noise_stops: PerMinute
+    noise_yields: PerMinute
+    stops_by_kind: tuple[tuple[str, PerMinute], ...]
+    echo_stops: PerMinute
+    weakest: tuple[Cell, ...]
+    failed: tuple[tuple[str, str], ...]
+
+
+def summarize(results: Iterable[ClipResult]) -> Evaluation:
+    """Add up what came of the clips of a corpus."""
+    everything = list(results)
+    played = [result for result in everything if not result.error]
+
+    def of(label: Label) -> list[ClipResult]:
+        return [result for result in played if result.clip.label == label]
+
+    interruptions, backchannels, noises, echoes = of("interruption"), of("backchannel"), of("noise"), of("echo")
+    speech = interruptions + backchannels
+    kinds = sorted({result.clip.kind for result in noises})
+    return Evaluation(
+        yielded_to=_rate(interruptions, lambda result: result.interrupted),
+        early=_rate(speech, lambda result: result.early),
+        onset_to_yield=_latency(result.onset_to_yield_s for result in interruptions),
+        onset_to_decision=_latency(result.onset_to_decision_s for result in interruptions),
+        onset_to_silence=_latency(result.onset_to_silence_s for result in interruptions),
+        talked_through=_rate(backchannels, _is_right),
+        noise_stops=_per_minute(noises, lambda result: result.stops),
+        noise_yields=_per_minute(noises, lambda result: result.yields),
+        stops_by_kind=tuple(
+            (kind, _per_minute([r for r in noises if r.clip.kind == kind], lambda result: result.stops))
+            for kind in kinds
+        ),
+        echo_stops=_per_minute(echoes, lambda result: result.stops),
+        weakest=_weakest(played),
+        failed=tuple((result.clip.path, result.error) for result in everything if result.error),
+    )
+
+
+def _is_right(result: ClipResult) -> bool:
+    return result.interrupted if result.clip.label == "interruption" else result.stops == 0
+
+
+def _rate(results: Sequence[ClipResult], right: Callable[[ClipResult], bool]) -> Rate:
+    return Rate(sum(map(right, results)), len(results))
+
+
+def _latency(values: Iterable[float | None]) -> Latency:
+    known = sorted(value for value in values if value is not None)
+    return Latency(len(known), _quantile(known, 0.5), _quantile(known, 0.95))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that `share` of all do not exceed."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
+
+
+def _per_minute(results: Sequence[ClipResult], count: Callable[[ClipResult], int]) -> PerMinute:
+    return PerMinute(sum(map(count, results)), sum(result.duration_s for result in results) / 60)
+
+
+def _weakest(results: Sequence[ClipResult], most: int = 8) -> tuple[Cell, ...]:
+    """Of the groups by kind, by level of noise, by room and by speaker, those that are dealt with worst."""
+    groups: dict[str, list[ClipResult]] = {}
+    for result in results:
+        clip = result.clip
+        snr = "" if clip.snr_db is None else f"{clip.snr_db:g} dB"
+        names = {f"{clip.label}, {value}" for value in (clip.kind, snr, clip.room, clip.speaker, clip.text) if value}
+        names |= {f"{clip.label}, {clip.kind}, {snr}"} if clip.kind and snr else set()
+        for name in names:
+            groups.setdefault(name, []).append(result)
+    cells = [Cell(name, _rate(group, _is_right)) for name, group in groups.items() if len(group) >= FEWEST]
+    wrong = [cell for cell in cells if cell.right.count < cell.right.of]
+    return tuple(sorted(wrong, key=lambda cell: (cell.right.value, -cell.right.of, cell.name))[:most])
+
+
+def evaluation_to_dict(evaluation: Evaluation, results: Iterable[ClipResult] = ()) -> dict[str, object]:
+    """An evaluation as plain JSON data, with the clips below it; what is not a number is null."""
+
+    def rate(value: Rate | PerMinute) -> dict[str, object]:
+        low, high = value.interval
+        return {**asdict(value), "value": _number(value.value), "low": low, "high": _number(high)}
+
+    def latency(value: Latency) -> dict[str, object]:
+        return {"n": value.n, "p50_s": _number(value.p50), "p95_s": _number(value.p95)}
+
+    return {
+        "yielded_to": rate(evaluation.yielded_to),
+        "early": rate(evaluation.early),
+        "onset_to_yield": latency(evaluation.onset_to_yield),
+        "onset_to_decision": latency(evaluation.onset_to_decision),
+        "onset_to_silence": latency(evaluation.onset_to_silence),
+        "talked_through": rate(evaluation.talked_through),
+        "noise_stops": rate(evaluation.noise_stops),
+        "noise_yields": rate(evaluation.noise_yields),
+        "stops_by_kind": {kind: rate(value) for kind, value in evaluation.stops_by_kind},
+        "echo_stops": rate(evaluation.echo_stops),
+        "weakest": [{"name": cell.name, **rate(cell.right)} for cell in evaluation.weakest],
+        "failed": [{"path": path, "error": error} for path, error in evaluation.failed],
+        "clips": [_clip_to_dict(result) for result in results],
+    }
+
+
+def _clip_to_dict(result: ClipResult) -> dict[str, object]:
+    plain = asdict(result)
+    clip = plain.pop("clip")
+    return {**clip, **plain}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
