@@ -9,6 +9,7 @@ import pytest
 
 from tests.session.calls import AGENT, barge_in, speech
 from turnscope.core import (
+    AttemptSpent,
     AttemptStarted,
     GateShut,
     HungUp,
@@ -133,6 +134,40 @@ def test_a_zombie_that_was_given_up_is_no_breach(call: Call) -> None:
         return [record]
 
     assert broken_promises(rewritten(call, rewrite)) == []
+
+
+def test_an_answer_that_is_never_paid_for(call: Call) -> None:
+    unpaid = rewritten(call, lambda record: [] if of_turn(record, AttemptSpent) else [record])
+    assert broken_promises(unpaid) == ["answer (1, 1) was begun 1 times and paid for 0 times"]
+
+
+def test_an_answer_that_is_paid_for_twice(call: Call) -> None:
+    twice = rewritten(call, lambda record: [record, record] if of_turn(record, AttemptSpent, 2) else [record])
+    assert broken_promises(twice) == ["answer (2, 1) was begun 1 times and paid for 2 times"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"used_output_tokens": 1000}, "more tokens were used than spent"),
+        ({"input_tokens": -1}, "more tokens were used than spent"),
+        ({"played_samples": 10**9}, "more speech was played than made"),
+        ({"turn_id": 2, "attempt": 7}, "answer (1, 1) was begun 1 times and paid for 0 times"),
+    ],
+)
+def test_an_answer_that_is_paid_for_wrongly(call: Call, changes: dict[str, Any], complaint: str) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, AttemptSpent) and record.turn_id == 1:
+            return [replace(record, **changes)]
+        return [record]
+
+    wrong = rewritten(call, rewrite)
+    assert broken_promises(wrong)[0].startswith(complaint)
+
+
+def test_speech_that_was_paid_for_as_played_in_a_turn_that_was_never_heard(call: Call) -> None:
+    unheard = rewritten(call, lambda record: [] if of_turn(record, SpeechStartsPlaying, 2) else [record])
+    assert "turn 2 was never heard, and 10666 samples of it were played" in broken_promises(unheard)
 
 
 def test_a_state_that_does_not_follow(call: Call) -> None:

@@ -1,5 +1,6 @@
 """DECIDES: everything that can be said about a conversation without waiting for anything."""
 
+from turnscope.core._attempt_events import AttemptSpent
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
@@ -116,6 +117,7 @@ from turnscope.core._policy_blocks import (
 from turnscope.core._records import Conversation, Latency, OverlapRecord, TurnRecord, fold
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
+from turnscope.core._spend import Spend, SpendLedger, SpendRecord, fold_spend
 from turnscope.core._states import TRANSITIONS, State, Trigger, next_state
 from turnscope.core._words import WordTiming
 
@@ -132,6 +134,7 @@ __all__ = [
     "AnyConfirms",
     "AttemptCancelled",
     "AttemptJoined",
+    "AttemptSpent",
     "AttemptStarted",
     "AudioFinished",
     "AudioLost",
@@ -224,6 +227,9 @@ __all__ = [
     "SpeechStarted",
     "SpeechStartsPlaying",
     "SpeechStopped",
+    "Spend",
+    "SpendLedger",
+    "SpendRecord",
     "SpokenText",
     "StartAttempt",
     "State",
@@ -255,6 +261,7 @@ __all__ = [
     "fade_in",
     "fade_out",
     "fold",
+    "fold_spend",
     "from_pcm16",
     "gain_ramp",
     "gain_to_db",

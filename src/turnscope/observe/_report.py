@@ -18,10 +18,13 @@ from turnscope.core import (
     Resumed,
     Samples,
     SessionEnded,
+    Spend,
+    SpendLedger,
     TurnEnded,
     TurnRecord,
     UtteranceDismissed,
     fold,
+    fold_spend,
 )
 from turnscope.observe._picture import Overlap, find_overlaps, spoken_parts, user_texts
 
@@ -63,6 +66,7 @@ def make_report(
     """
     events = tuple(events)
     turns = fold(events).turns
+    spend = fold_spend(events)
     matched = _match_labels(turns, labels)
     texts = user_texts(events)
     blamed = {event.turn_id: event.blamed for event in events if isinstance(event, TurnEnded)}
@@ -75,8 +79,12 @@ def make_report(
         "duration_s": _seconds(max(len(user), len(agent))),
         "counts": _counts(events, turns),
         "summary": _summary(turns, matched),
+        "spend": _spend(spend.total),
         "turns": [
-            _turn(turn, texts.get(turn.turn_id, ""), blamed.get(turn.turn_id, ""), turns, agent, matched)
+            {
+                **_turn(turn, texts.get(turn.turn_id, ""), blamed.get(turn.turn_id, ""), turns, agent, matched),
+                "spend": _spend(spend.turns.get(turn.turn_id, SpendLedger())),
+            }
             for turn in turns
         ],
         "overlaps": [_overlap(overlap) for overlap in find_overlaps(events)],
@@ -219,6 +227,28 @@ def _measured(turn: TurnRecord, outcome: Interrupted, turns: Sequence[TurnRecord
         "checked_to_sample": stop,
         "samples_after_silence": after,
         "silent_after": after == 0,
+    }
+
+
+# What it cost
+
+
+def _spend(ledger: SpendLedger) -> Json:
+    return {
+        "spent": _amount(ledger.spent),
+        "used": _amount(ledger.used),
+        "wasted": _amount(ledger.all_wasted),
+        "wasted_by_cause": {cause: _amount(ledger.wasted[cause]) for cause in sorted(ledger.wasted)},
+        "estimated": ledger.estimated,
+    }
+
+
+def _amount(spend: Spend) -> Json:
+    return {
+        "input_tokens": spend.input_tokens,
+        "output_tokens": spend.output_tokens,
+        "speech_s": _seconds(spend.samples),
+        "speech_samples": spend.samples,
     }
 
 

@@ -1,12 +1,14 @@
 """One try at answering: the model thinks, and in a speech scope inside it its words are spoken."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
-from turnscope.core import Clause, Message, SpokenText, StartAttempt
+from turnscope.core import AttemptSpent, Clause, Message, SpokenText, StartAttempt
+from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
 from turnscope.session._playout import Voice
 from turnscope.session._speaking import Speaking
 from turnscope.session._thinking import Thinking
@@ -36,7 +38,13 @@ class Attempt:
         self.spoken: SpokenText = SpokenText(context.playout.hz)
         self.busy: list[str] = []
         """Providers whose streams are open."""
-        self._context = context
+        self.cancelled_for: str = ""
+        """Why it was taken back, if it was."""
+        self._meter = Meter()
+        self._context = replace(
+            context, llm=MeteredLLM(context.llm, self._meter), tts=MeteredTTS(context.tts, self._meter)
+        )
+        self._finished = False
         self._on_failure = on_failure
 
     async def run(self, messages: tuple[Message, ...]) -> bool:
@@ -51,7 +59,39 @@ class Attempt:
                 nursery.start_soon(self._guarded, partial(thinking.run, messages, clauses_out))
                 with self.speech_scope:
                     await self._guarded(partial(speaking.run, clauses_in))
-        return not self.scope.cancelled_caught
+        self._finished = not self.scope.cancelled_caught
+        return self._finished
+
+    def cancel(self, cause: str) -> None:
+        """Take it back; nothing of it was heard."""
+        self.cancelled_for = cause
+        self.voice.shut()
+        self.scope.cancel(reason=cause)
+
+    def spent(self, ending: str) -> AttemptSpent:
+        """What it has cost by now. `ending` is how its turn ended, if it was not taken back before."""
+        cause, made, wrote = self.cancelled_for or ending, self._meter.samples, self._meter.output_tokens
+        if cause == "completed":
+            played = made
+        else:
+            played = min(self._context.playout.to_clock(self.voice.playback.heard_until), made)
+        return AttemptSpent(
+            self._context.now(),
+            self.order.turn_id,
+            self.order.attempt,
+            cause,
+            self._meter.input_tokens,
+            wrote,
+            wrote if self._finished else round(wrote * self._heard_share()),
+            self._meter.estimated,
+            made,
+            played,
+        )
+
+    def _heard_share(self) -> float:
+        """How much of the text was heard, by its length."""
+        length = len(self.spoken.text.strip())
+        return len(self.spoken.heard(self.voice.playback.heard_until).heard) / length if length else 0.0
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work`; if it fails, say so at once, and not only when everything else of the attempt has ended."""

@@ -84,6 +84,8 @@ class Turn:
         self._context = context
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)
         self._attempt: Attempt | None = None
+        self._unpaid: list[Attempt] = []
+        """Those whose `AttemptSpent` is still to come."""
         # All attempts but the last one are cancelled, so few ever wait here.
         self._orders_out, self._orders_in = trio.open_memory_channel[Attempt](math.inf)
         self._task: trio.lowlevel.Task | None = None
@@ -97,13 +99,13 @@ class Turn:
     def start_attempt(self, order: StartAttempt) -> None:
         """Begin to answer."""
         self._attempt = Attempt(order, self._context, self._fail)
+        self._unpaid.append(self._attempt)
         self._orders_out.send_nowait(self._attempt)
 
     def cancel_attempt(self) -> None:
         """Take the answer back; nothing of it was heard."""
         if self._attempt is not None:
-            self._attempt.voice.shut()
-            self._attempt.scope.cancel()
+            self._attempt.cancel("user_resumed")
             self._attempt = None
 
     def flush_utterance(self) -> None:
@@ -178,6 +180,7 @@ class Turn:
         self._abandoned = True
         culprit = self._culprit()
         self._context.publish(ProviderQuarantined(self._context.now(), self.turn_id, culprit))
+        self._settle_all()
         self.ending.publish(joined=False, blamed=culprit)
 
     def force_end(self) -> None:
@@ -219,6 +222,7 @@ class Turn:
             finished = await attempt.run(messages)
             self._running = None
             if not finished:
+                self._settle(attempt)
                 self._context.feed(AttemptJoined(self._context.now(), self.turn_id, attempt.order.attempt))
             else:
                 self.ending.complete(attempt)
@@ -242,8 +246,20 @@ class Turn:
         self._orders_in.close()
         self._orders_out.close()
         if not self._abandoned:
+            self._settle_all()
             self.ending.publish(joined=True)
         self._context.feed(TurnJoined(self._context.now(), self.turn_id))
+
+    def _settle_all(self) -> None:
+        for attempt in list(self._unpaid):
+            self._settle(attempt)
+
+    def _settle(self, attempt: Attempt) -> None:
+        """Say, once, what it has cost."""
+        if attempt in self._unpaid:
+            self._unpaid.remove(attempt)
+            outcome = self.ending.outcome
+            self._context.publish(attempt.spent("hung_up" if outcome is None else outcome.kind))
 
     def _culprit(self) -> str:
         """Whom the turn waits for: those who answer, if they are at it, else the one who listens."""

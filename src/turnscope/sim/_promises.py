@@ -6,6 +6,7 @@ import numpy as np
 
 from turnscope.core import (
     TRANSITIONS,
+    AttemptSpent,
     AttemptStarted,
     Event,
     GateShut,
@@ -30,7 +31,8 @@ def broken_promises(call: Call) -> list[str]:
 
     Checked are: each turn ends exactly once; nothing of a turn is heard after its gate shut; a turn's tasks are gone
     before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded
-    speech, unless it is marked as an estimate) played; times never run backwards; no task outlives the session.
+    speech, unless it is marked as an estimate) played; each answer is paid for once, and no more of it was used than
+    spent; times never run backwards; no task outlives the session.
     """
     return [
         *_endings(call.events),
@@ -38,6 +40,7 @@ def broken_promises(call: Call) -> list[str]:
         *_joins(call.records),
         *_states(call.events),
         *_heard(call),
+        *_spend(call),
         *_times(call.records),
         *([f"{call.tasks_left} tasks outlived the session"] if call.tasks_left else []),
     ]
@@ -113,6 +116,24 @@ def _heard(call: Call) -> Iterator[str]:
 def _holds(spoken: list[str], heard: list[str]) -> bool:
     bare = [word.rstrip(".,;:!?…—") for word in heard]
     return any(spoken[at : at + len(bare)] == bare for at in range(len(spoken) + 1)) or not bare
+
+
+def _spend(call: Call) -> Iterator[str]:
+    begun = [(event.turn_id, event.attempt) for event in call.events if isinstance(event, AttemptStarted)]
+    paid = [(event.turn_id, event.attempt) for event in call.events if isinstance(event, AttemptSpent)]
+    for answer in sorted({*begun, *paid}):
+        if paid.count(answer) != 1 or answer not in begun:
+            yield f"answer {answer} was begun {begun.count(answer)} times and paid for {paid.count(answer)} times"
+    heard = {event.turn_id for event in call.events if isinstance(event, SpeechStartsPlaying)}
+    for event in call.events:
+        if not isinstance(event, AttemptSpent):
+            continue
+        if not (0 <= event.used_output_tokens <= event.output_tokens and event.input_tokens >= 0):
+            yield f"more tokens were used than spent: {event}"
+        if not 0 <= event.played_samples <= event.synthesized_samples:
+            yield f"more speech was played than made: {event}"
+        if event.played_samples and event.turn_id not in heard:
+            yield f"turn {event.turn_id} was never heard, and {event.played_samples} samples of it were played"
 
 
 def _times(records: tuple[Record, ...]) -> Iterator[str]:

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 import trio
 
-from turnscope.core import Conversation, Event, Message, OverlapRecord, Samples, TurnRecord, fold
+from turnscope.core import (
+    Conversation,
+    Event,
+    Message,
+    OverlapRecord,
+    Samples,
+    SpendRecord,
+    TurnRecord,
+    fold,
+    fold_spend,
+)
 from turnscope.observe import EventLog
 from turnscope.providers import Compute
 from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session
@@ -60,6 +70,11 @@ class Call:
     def overlaps(self) -> list[OverlapRecord]:
         """What was said over the agent and was no interruption."""
         return self.conversation.overlaps
+
+    @property
+    def spend(self) -> SpendRecord:
+        """What its answers cost, and how much of that was thrown away for which cause."""
+        return fold_spend(self.events)
 
     def jsonl(self) -> str:
         """The event log, one JSON object a line; the same for the same run."""
