@@ -9,7 +9,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.session.calls import AGENT, REPLY, agent, barge_in, of_kind, speech, wait_for_event
+from tests.session.calls import AGENT, REPLY, agent, barge_in, heard_words, of_kind, speech, wait_for_event
 from tests.session.hostile import Hostile
 from turnscope.core import AttemptCancelled, AttemptSpent, Interrupted, SpeechStartsPlaying, Spend
 from turnscope.providers import Resources, ScriptedLLM, SpeechChunk, TextDelta, Usage
@@ -179,6 +179,13 @@ def spent_by_the_providers(steps: list[Step], hang_up_s: float, **changes: Any) 
     llm, tts = Counting(AGENT.llm), Counting(AGENT.tts)
     call = simulate(agent(llm=llm, tts=tts, **changes), script_of(steps, hang_up_s), seed=2, max_s=30, frame_s=0.04)
     return call, Spend(0, llm.pieces, tts.samples)
+
+
+def test_a_word_that_a_pause_cut_may_be_heard_twice() -> None:
+    steps: list[Step] = [speech("mm-hm", 0.56, "agent_starts"), speech("two lattes", 1.0, "previous")]
+    call, _ = spent_by_the_providers(steps, 0.0)
+    assert heard_words(call).startswith("Your order order is")
+    assert broken_promises(call) == []
 
 
 @settings(max_examples=25, deadline=None)

@@ -114,8 +114,13 @@ def _heard(call: Call) -> Iterator[str]:
 
 
 def _holds(spoken: list[str], heard: list[str]) -> bool:
-    bare = [word.rstrip(".,;:!?…—") for word in heard]
+    """Whether all words of `heard` were spoken, in order; one that a pause cut may have been spoken twice."""
+    bare, spoken = _without_repeats([word.rstrip(".,;:!?…—") for word in heard]), _without_repeats(spoken)
     return any(spoken[at : at + len(bare)] == bare for at in range(len(spoken) + 1)) or not bare
+
+
+def _without_repeats(words: list[str]) -> list[str]:
+    return [word for word, before in zip(words, ["", *words], strict=False) if word != before]
 
 
 def _spend(call: Call) -> Iterator[str]:
