@@ -25,6 +25,7 @@ from turnscope.core import (
     SayCancelled,
     SayRequested,
     SessionOpened,
+    Speculation,
     SpeechStarted,
     SpeechStopped,
     TextReceived,
@@ -61,9 +62,10 @@ def floor_settings(
     interruption: InterruptionSettings = INTERRUPTION,
     endpointing: Endpointing = ENDPOINTING,
     away_after_s: float | None = None,
+    speculation: Speculation | None = None,
 ) -> FloorSettings:
     """Settings with numbers that are easy to count with."""
-    return FloorSettings(interruption, endpointing, 1.0, away_after_s, answer_timeout_s=20.0)
+    return FloorSettings(interruption, endpointing, 1.0, away_after_s, 20.0, speculation or Speculation())
 
 
 class Bench:

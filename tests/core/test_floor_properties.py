@@ -14,6 +14,7 @@ from tests.core.floors import PROFILES, floor_settings
 from turnscope.core import (
     TRANSITIONS,
     AbandonTurn,
+    AdmitAttempt,
     AttemptJoined,
     AudioFinished,
     AudioStarted,
@@ -44,6 +45,9 @@ from turnscope.core import (
     SayCancelled,
     SayRequested,
     SessionOpened,
+    Speculation,
+    SpeculationFailed,
+    SpeculationPolicy,
     SpeechStarted,
     SpeechStopped,
     StartAttempt,
@@ -69,6 +73,7 @@ TICK = 160
 TEXTS = st.sampled_from(["", "mm-hmm", "wait", "wait stop", "two lattes and", "yes please."])
 WAITS = st.sampled_from([0, 0, 1, 5, 30, 60, 110, 300])
 ONE_IN_EIGHT = st.integers(0, 7).map(lambda number: number == 7)
+GUESSES: tuple[SpeculationPolicy, ...] = ("off", "discard", "use_if_similar", "always_use")
 REACTIONS: tuple[Reaction, ...] = ("pause", "duck", "continue")
 
 
@@ -86,6 +91,8 @@ class Model:
     attempts: int = 0
     attempt: bool = False
     """An answer is going on."""
+    guess: int = 0
+    """The attempt that is a guess, if there is one."""
     audible: bool = False
     yielded: bool = False
     silenced: bool = False
@@ -129,13 +136,24 @@ class Session(RuleBasedStateMachine):
         transcripts=st.integers(1, 2),
         away=st.sampled_from([None, 2.0]),
         longest=st.sampled_from([1.0, 5.0]),
+        guesses=st.sampled_from(GUESSES),
+        while_speaking=st.booleans(),
     )
-    def open(self, reaction: Reaction, transcripts: int, away: float | None, longest: float) -> None:
+    def open(
+        self,
+        reaction: Reaction,
+        transcripts: int,
+        away: float | None,
+        longest: float,
+        guesses: SpeculationPolicy,
+        while_speaking: bool,
+    ) -> None:
         policy = WordsPolicy(frozenset({"mm-hmm"}), transcripts, 0.8)
         self.settings: FloorSettings = floor_settings(
             interruption=InterruptionSettings(policy, reaction),
             endpointing=Endpointing(0.3, 1.0, 0.6, 1.25, 2.0, longest),
             away_after_s=away,
+            speculation=Speculation(policy=guesses, while_speaking=while_speaking, stable_s=0.1),
         )
         self.floor = Floor(self.settings)
         self.feed(SessionOpened(0))
@@ -208,19 +226,28 @@ class Session(RuleBasedStateMachine):
             case StopListening():
                 assert turn.listens
                 turn.listens = turn.hears = False
-            case StartAttempt(turn_id, attempt):
+            case StartAttempt(turn_id, attempt, _, _, speculative):
+                assert turn.alive
+                assert turn.started or speculative
+                assert not turn.attempt
+                assert not turn.guess
+                assert attempt == turn.attempts + 1
+                for other_id, other in self.turns.items():
+                    busy = other.leaving or other.attempt or other.guess
+                    assert other_id == turn_id or not busy, f"turn {other_id} is not gone"
+                turn.attempts, turn.attempt = attempt, not speculative
+                turn.guess = attempt if speculative else 0
+            case AdmitAttempt(_, attempt):
                 assert turn.alive
                 assert turn.started
                 assert not turn.attempt
-                assert attempt == turn.attempts + 1
-                for other_id, other in self.turns.items():
-                    assert other_id == turn_id or not (other.leaving or other.attempt), f"turn {other_id} is not gone"
-                turn.attempts, turn.attempt = attempt, True
+                assert turn.guess == attempt
+                turn.attempt, turn.guess = True, 0
             case CancelAttempt(_, attempt):
-                assert turn.attempt
+                assert turn.attempt != (turn.guess == attempt)
                 assert attempt == turn.attempts
                 assert not turn.audible
-                turn.attempt = False
+                turn.attempt, turn.guess = False, 0
             case YieldSpeech(_, reaction):
                 assert turn.holds_the_floor
                 assert turn.audible
@@ -257,6 +284,7 @@ class Session(RuleBasedStateMachine):
     def _close(turn: Model) -> None:
         turn.closings += 1
         assert turn.closings == 1, "one ending each"
+        assert not turn.guess, "given up before its turn ends"
         turn.attempt = turn.hears = turn.listens = False
 
     def pick(self, data: st.DataObject, turn_ids: list[int]) -> int:
@@ -356,6 +384,15 @@ class Session(RuleBasedStateMachine):
         self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))
         turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
 
+    @precondition(lambda self: any(turn.guess for turn in self.turns.values()))
+    @rule()
+    def a_guess_fails(self) -> None:
+        for turn_id, turn in self.turns.items():
+            if turn.guess:
+                self.feed(SpeculationFailed(self.now, turn_id, turn.guess, "llm", "broke"))
+                assert not turn.guess
+                return
+
     @precondition(lambda self: self.which(listens=True))
     @rule(data=st.data())
     def listening_fails(self, data: st.DataObject) -> None:
@@ -440,6 +477,10 @@ class Session(RuleBasedStateMachine):
         audible = any(turn.audible for turn in holders)
         assert self.floor.agent_is_audible is audible
         assert (self.state is State.SPEAKING) is audible
+
+    @invariant()
+    def at_most_one_answer_is_made_guesses_included(self) -> None:
+        assert sum(turn.holds_the_floor or bool(turn.guess) for turn in self.turns.values()) <= 1
 
     @invariant()
     def at_most_one_listener_is_undecided(self) -> None:

@@ -20,6 +20,7 @@ from turnscope.core import (
     Interrupted,
     InterruptionSettings,
     Latency,
+    Speculation,
     SpeechEdgeSettings,
     WordsPolicy,
 )
@@ -67,8 +68,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+PARTS = (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings, Speculation)
+
 SETTINGS = [
-    *(numbers_of(kind()).items() for kind in (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings)),
+    *(numbers_of(kind()).items() for kind in PARTS),
     numbers_of(VoiceOptions()).items(),
     numbers_of(SpeechEdgeSettings(), TURN_EDGES, BARGE_IN_EDGES).items(),
 ]
@@ -86,9 +89,7 @@ def test_every_number_is_described_with_its_default(name: str, values: list[obje
     assert values in said
 
 
-@pytest.mark.parametrize(
-    "kind", [Agent, SpeechEdgeSettings, Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings]
-)
+@pytest.mark.parametrize("kind", [Agent, SpeechEdgeSettings, *PARTS])
 def test_every_setting_is_described(kind: type) -> None:
     described = {name for row in rows("settings.md") for name in quoted(row[0])}
     assert set(fields_of(kind)) - described == set()

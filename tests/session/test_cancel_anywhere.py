@@ -5,15 +5,24 @@ the conversation is held again and again, and cut off at one of them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import trio
 
 from tests.session.calls import REPLY, agent, cough, speech
-from turnscope.core import AttemptCancelled, CallerHungUp, Decided, Interrupted, TextReceived
+from turnscope.core import (
+    AttemptCancelled,
+    CallerHungUp,
+    Decided,
+    Interrupted,
+    Speculation,
+    SpeculationAdmitted,
+    SpeculationDropped,
+    TextReceived,
+)
 from turnscope.providers import Rule, ScriptedLLM
-from turnscope.session import Session
+from turnscope.session import Agent, Session
 from turnscope.sim import Call, HangUp, Moment, Step, broken_promises, simulate
 
 GREETING = "Welcome to the shop."
@@ -25,6 +34,11 @@ CHATTY = agent(
         tokens_per_s=40,
     )
 )
+
+GUESSING = replace(
+    CHATTY, speculation=Speculation(policy="discard", while_speaking=True, stable_s=0.15, synthesize=True)
+)
+"""The same, and it guesses: wrongly, rightly, and rightly until the caller goes on after all."""
 
 SCRIPT: list[Step] = [
     speech("hello there", 0.3, "agent_starts"),  # over protected speech: held, and answered after it
@@ -107,7 +121,7 @@ def _is_of_a_turn(task: trio.lowlevel.Task) -> bool:
     return False
 
 
-def hold(cut_off: CutOff) -> Call:
+def hold(cut_off: CutOff, who: Agent) -> Call:
     """Hold the conversation. Up to the cut it is the same each time, as the seed is."""
 
     async def drive(session: Session) -> None:
@@ -115,22 +129,22 @@ def hold(cut_off: CutOff) -> Call:
         await session.say(GREETING, allow_interruptions=False)
         await trio.sleep_forever()
 
-    return simulate(CHATTY, SCRIPT, seed=1, frame_s=0.04, max_s=18, drive=drive, instruments=(cut_off,))
+    return simulate(who, SCRIPT, seed=1, frame_s=0.04, max_s=18, drive=drive, instruments=(cut_off,))
 
 
-def count_steps() -> int:
+def count_steps(who: Agent) -> int:
     uncut = CutOff()
-    hold(uncut)
+    hold(uncut, who)
     return uncut.steps
 
 
-def sweep(way: str, stride: int) -> list[str]:
+def sweep(way: str, stride: int, who: Agent = CHATTY) -> list[str]:
     """What went wrong in which of the conversations."""
     wrong: list[str] = []
-    for step in range(1, count_steps() + 1, stride):
+    for step in range(1, count_steps(who) + 1, stride):
         cut_off = CutOff(step, WAYS[way])
         try:
-            call = hold(cut_off)
+            call = hold(cut_off, who)
         except BaseException as error:
             error.add_note(f"after {way} at step {step}")
             raise
@@ -144,7 +158,7 @@ def test_the_conversation_that_is_cut_off_has_a_bit_of_everything(
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     uncut = CutOff()
-    call = hold(uncut)
+    call = hold(uncut, CHATTY)
     record_testsuite_property("steps", uncut.steps)
 
     assert broken_promises(call) == []
@@ -174,7 +188,23 @@ def test_a_conversation_can_be_cut_off_at_many_steps_of_a_turn(way: str) -> None
     assert sweep(way, stride=4) == []
 
 
-@pytest.mark.slow
+@pytest.mark.feature(46)
+def test_the_conversation_with_guesses_has_right_and_wrong_ones() -> None:
+    call = hold(CutOff(), GUESSING)
+    assert broken_promises(call) == []
+    assert len([event for event in call.events if isinstance(event, SpeculationAdmitted)]) == 2
+    assert len([event for event in call.events if isinstance(event, SpeculationDropped)]) == 2
+    assert [event.turn_id for event in call.events if isinstance(event, AttemptCancelled)] == [2]
+
+
+@pytest.mark.feature(46)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_conversation_can_be_cut_off_at_any_step_of_a_turn(way: str) -> None:
-    assert sweep(way, stride=1) == []
+def test_a_conversation_with_guesses_can_be_cut_off_at_many_steps_of_a_turn(way: str) -> None:
+    assert sweep(way, stride=8, who=GUESSING) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", [CHATTY, GUESSING], ids=["plain", "guessing"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_conversation_can_be_cut_off_at_any_step_of_a_turn(way: str, who: Agent) -> None:
+    assert sweep(way, stride=1, who=who) == []

@@ -9,12 +9,18 @@ import pytest
 
 from tests.session.calls import AGENT, barge_in, speech
 from turnscope.core import (
+    AttemptJoined,
     AttemptSpent,
     AttemptStarted,
+    FirstToken,
     GateShut,
     HungUp,
     Interrupted,
     SessionEnded,
+    Speculation,
+    SpeculationAdmitted,
+    SpeculationDropped,
+    SpeculationStarted,
     SpeechStartsPlaying,
     StateChanged,
     TurnEnded,
@@ -168,6 +174,65 @@ def test_an_answer_that_is_paid_for_wrongly(call: Call, changes: dict[str, Any],
 def test_speech_that_was_paid_for_as_played_in_a_turn_that_was_never_heard(call: Call) -> None:
     unheard = rewritten(call, lambda record: [] if of_turn(record, SpeechStartsPlaying, 2) else [record])
     assert "turn 2 was never heard, and 10666 samples of it were played" in broken_promises(unheard)
+
+
+@pytest.fixture(scope="module")
+def guessing() -> Call:
+    rules = Speculation(policy="discard", while_speaking=True, stable_s=0.1)
+    return simulate(replace(AGENT, speculation=rules), barge_in(), seed=1)
+
+
+def test_wrong_and_right_guesses_are_no_breach(guessing: Call) -> None:
+    kinds = {type(event) for event in guessing.events}
+    assert {SpeculationStarted, SpeculationAdmitted, SpeculationDropped} <= kinds
+    assert broken_promises(guessing) == []
+
+
+def test_two_guesses_at_once(guessing: Call) -> None:
+    both = rewritten(guessing, lambda record: [] if of_turn(record, SpeculationDropped) else [record])
+    assert broken_promises(both)[0] == "turn 1 has two guesses at once"
+
+
+def test_a_guess_beside_the_tasks_of_another(guessing: Call) -> None:
+    early = rewritten(guessing, lambda record: [] if of_turn(record, AttemptJoined) else [record])
+    assert broken_promises(early) == ["turn 1 was guessed at while its answers [1] had tasks"]
+
+
+def test_a_guess_that_was_admitted_and_never_made(guessing: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        return [] if isinstance(record, SpeculationStarted) and record.attempt == 2 else [record]
+
+    made_up = rewritten(guessing, rewrite)
+    assert "turn 1 was given a guess 2 that it did not have" in broken_promises(made_up)
+
+
+def test_a_wrong_guess_that_was_told_of(guessing: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, SpeculationDropped):
+            return [record, FirstToken(record.sample, 1, 1)]
+        return [record]
+
+    told = rewritten(guessing, rewrite)
+    assert broken_promises(told) == ["answer 1 of turn 1 was told of and is not its answer"]
+
+
+def test_a_wrong_guess_that_was_heard(guessing: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, AttemptSpent) and record.cause == "speculation_stale" and record.turn_id == 1:
+            return [replace(record, played_samples=1, synthesized_samples=1)]
+        return [record]
+
+    assert broken_promises(rewritten(guessing, rewrite)) == ["answer 1 of turn 1 was a wrong guess, and was heard"]
+
+
+def test_a_turn_with_two_replies(call: Call) -> None:
+    twice = rewritten(call, lambda record: [record, record] if of_turn(record, SpeechStartsPlaying, 2) else [record])
+    assert "turn 2 had 2 replies" in broken_promises(twice)
+
+
+def test_a_turn_that_is_heard_without_an_answer(call: Call) -> None:
+    unasked = rewritten(call, lambda record: [] if of_turn(record, AttemptStarted, 2) else [record])
+    assert "turn 2 was heard and had no answer" in broken_promises(unasked)
 
 
 def test_a_state_that_does_not_follow(call: Call) -> None:

@@ -1,6 +1,6 @@
 """DECIDES: everything that can be said about a conversation without waiting for anything."""
 
-from turnscope.core._attempt_events import AttemptSpent
+from turnscope.core._attempt_events import AttemptSpent, SpeculationAdmitted, SpeculationDropped, SpeculationStarted
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
@@ -72,6 +72,7 @@ from turnscope.core._inputs import (
     SayCancelled,
     SayRequested,
     SessionOpened,
+    SpeculationFailed,
     SpeechStarted,
     SpeechStopped,
     TextReceived,
@@ -88,6 +89,7 @@ from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
 from turnscope.core._messages import Message, Role
 from turnscope.core._orders import (
     AbandonTurn,
+    AdmitAttempt,
     CancelAttempt,
     CloseSession,
     DismissTurn,
@@ -117,6 +119,7 @@ from turnscope.core._policy_blocks import (
 from turnscope.core._records import Conversation, Latency, OverlapRecord, TurnRecord, fold
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
+from turnscope.core._speculation import Speculation, SpeculationPolicy, word_similarity
 from turnscope.core._spend import Spend, SpendLedger, SpendRecord, fold_spend
 from turnscope.core._states import TRANSITIONS, State, Trigger, next_state
 from turnscope.core._words import WordTiming
@@ -130,6 +133,7 @@ __all__ = [
     "TRANSITIONS",
     "TURN_EDGES",
     "AbandonTurn",
+    "AdmitAttempt",
     "AllConfirm",
     "AnyConfirms",
     "AttemptCancelled",
@@ -216,6 +220,12 @@ __all__ = [
     "Segment",
     "SessionEnded",
     "SessionOpened",
+    "Speculation",
+    "SpeculationAdmitted",
+    "SpeculationDropped",
+    "SpeculationFailed",
+    "SpeculationPolicy",
+    "SpeculationStarted",
     "SpeechBegan",
     "SpeechBegins",
     "SpeechEdge",
@@ -274,4 +284,5 @@ __all__ = [
     "seconds",
     "to_pcm16",
     "to_samples",
+    "word_similarity",
 ]

@@ -3,14 +3,15 @@
 from turnscope.core import _events as ev
 from turnscope.core import _orders as do
 from turnscope.core._audio import CLOCK_HZ, to_samples
-from turnscope.core._floor_state import FloorState, Holder
+from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing
+from turnscope.core._speculating import Speculating
 from turnscope.core._states import State, Trigger
 
 __all__ = ["Answering"]
 
 
-class Answering(FloorState):
+class Answering(Speculating):
     """From the caller's silence to the agent's first word."""
 
     # The end of the caller's turn
@@ -47,6 +48,7 @@ class Answering(FloorState):
             patience = hearing.speech_end + to_samples(self.settings.endpointing.transcript_timeout_s)
             if self._now < patience:
                 self._deadlines.set("endpoint", patience)
+                self._speculate(hearing)
                 return
             if not hearing.text:
                 self._fail_listening(hearing, "stt", "gave no final transcript in time")
@@ -88,8 +90,9 @@ class Answering(FloorState):
 
     def _forget(self, hearing: Hearing) -> None:
         self._heard = None
+        self._drop_guess(hearing, "turn_ended")
         self._bind(hearing)
-        self._deadlines.clear("endpoint", "longest turn", "window", "review")
+        self._deadlines.clear("endpoint", "longest turn", "window", "review", "guess")
         self._await_join(hearing.turn_id)
 
     def _emit_dismissed(self, hearing: Hearing, evidence: str) -> None:
@@ -110,7 +113,7 @@ class Answering(FloorState):
 
     def _answer(self, hearing: Hearing) -> None:
         self._heard = None
-        self._deadlines.clear("endpoint", "longest turn")
+        self._deadlines.clear("endpoint", "longest turn", "guess")
         self._admit(hearing)
         self._hold(Holder(hearing.turn_id, "speech", hearing.text, hearing))
 
@@ -128,13 +131,17 @@ class Answering(FloorState):
         if holder is None or not holder.due or self._joining:
             return
         holder.due = False
+        if not self._admit_guess(holder):
+            self._start_attempt(holder)
+        self._deadlines.set("answer", self._now + to_samples(self.settings.answer_timeout_s))
+
+    def _start_attempt(self, holder: Holder) -> None:
         attempt, speech_end = 1, None
         if holder.hearing is not None:
             holder.hearing.attempts += 1
             attempt, speech_end = holder.hearing.attempts, holder.hearing.speech_end
         self._order(do.StartAttempt(holder.turn_id, attempt, holder.text, verbatim=holder.origin == "say"))
         self._emit(ev.AttemptStarted(self._now, holder.turn_id, attempt, holder.text, speech_end))
-        self._deadlines.set("answer", self._now + to_samples(self.settings.answer_timeout_s))
 
     def _next_say(self) -> None:
         if not self._says or self._holder is not None or self._heard is not None or self.state is State.INITIAL:

@@ -64,6 +64,9 @@ class Floor(Interrupting):
                 self._turn_over(item.turn_id, Trigger.FAILED)
             case inp.AttemptJoined():
                 self._deadlines.clear(f"attempt {item.turn_id}")
+                self._guess_again()
+            case inp.SpeculationFailed():
+                self._speculation_failed(item)
             case inp.TurnJoined():
                 self._joined(item.turn_id)
             case inp.SayRequested():
@@ -96,6 +99,8 @@ class Floor(Interrupting):
                 self._review()
             case "longest turn":
                 self._longest_turn_reached()
+            case "guess":
+                self._guess_again()
             case "answer":
                 self._answer_overdue()
             case "away":
@@ -124,9 +129,10 @@ class Floor(Interrupting):
 
     def _speech_resumed(self, hearing: Hearing, item: inp.SpeechStarted) -> None:
         if hearing.speech_end is not None:
+            self._drop_guess(hearing, "user_speaking")
             hearing.speech_resumed(item.onset)
             self._order(do.ListenOn(hearing.turn_id, item.listen_from))
-            self._deadlines.clear("endpoint")
+            self._deadlines.clear("endpoint", "guess")
             if hearing.challenges is None:
                 self._bound_the_turn(hearing)
         self._review()
@@ -138,6 +144,7 @@ class Floor(Interrupting):
             self._emit(ev.AttemptCancelled(self._now, holder.turn_id, hearing.attempts, "user_speaking"))
             join_by = self._now + to_samples(self.settings.join_deadline_s)
             self._deadlines.set(f"attempt {holder.turn_id}", join_by)
+        self._drop_guess(hearing, "user_speaking")
         self._holder = None
         self._deadlines.clear("answer")
         self._heard = hearing
@@ -231,6 +238,7 @@ class Floor(Interrupting):
         self._joining.discard(turn_id)
         self._zombies.discard(turn_id)
         self._begin_if_due()
+        self._guess_again()
 
     def _give_up_attempt(self, turn_id: int) -> None:
         """What was taken back does not end, and no other answer of its turn can begin: the turn has failed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from turnscope._errors import ConfigError
 from turnscope.core._endpointing import Endpointing
 from turnscope.core._interruption_settings import InterruptionSettings
+from turnscope.core._speculation import Speculation
 
 __all__ = ["FloorSettings"]
 
@@ -20,6 +21,7 @@ class FloorSettings:
         join_deadline_s: How long the tasks of a turn that has ended may take to be gone.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
+        speculation: Whether answers are begun before the turn is known to be over.
     """
 
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
@@ -27,6 +29,7 @@ class FloorSettings:
     join_deadline_s: float = 1.0
     away_after_s: float | None = None
     answer_timeout_s: float = 20.0
+    speculation: Speculation = field(default_factory=Speculation)
 
     def __post_init__(self) -> None:
         for name in ("join_deadline_s", "answer_timeout_s"):

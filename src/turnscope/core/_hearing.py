@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from turnscope.core._audio import CLOCK_HZ
 from turnscope.core._evidence import RECENT_TRANSCRIPTS
 
-__all__ = ["Hearing", "Score"]
+__all__ = ["Guess", "Hearing", "Score"]
 
 _SETTLED_TOLERANCE = CLOCK_HZ // 10
 """A final transcript that accounts for the audio up to this close to the end of speech accounts for all of it."""
@@ -20,6 +20,14 @@ class Score:
 
     value: float
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An answer that was begun before the turn is known to be over: which attempt it is, and to what words."""
+
+    attempt: int
+    text: str
 
 
 @dataclass(slots=True)
@@ -34,8 +42,13 @@ class Hearing:
         confidence: The detector's, at the onset.
         speech_end: Sample after its last one; None while the caller speaks.
         longest_pause: The longest pause after which the caller went on, in samples.
-        attempts: How many answers to it were begun.
+        attempts: How many answers to it were begun, guesses included.
+        guess: The answer that was begun on the guess that nothing more is said.
+        guesses: How many of those there were.
+        words: Its words, without what two transcripts may differ in.
+        words_since: Since when they have been these.
         settled: The transcript accounts for everything up to `speech_end`.
+        accounted_for: Up to where its words account for the audio, settled or not.
         broken: Nobody listens any more, because the listener failed.
         scores: What others say of its sound, by name.
     """
@@ -48,7 +61,12 @@ class Hearing:
     speech_end: int | None = None
     longest_pause: int = 0
     attempts: int = 0
+    guess: Guess | None = None
+    guesses: int = 0
+    words: tuple[str, ...] = ()
+    words_since: int = 0
     settled: bool = False
+    accounted_for: int = 0
     broken: bool = False
     scores: dict[str, Score] = field(default_factory=dict)
     _finals: list[str] = field(default_factory=list)
@@ -65,9 +83,15 @@ class Hearing:
         """The texts of the newest transcripts, oldest first."""
         return tuple(self._recent)
 
+    @property
+    def whole(self) -> bool:
+        """The caller is silent, and the words account for everything up to then, settled or not."""
+        return self.speech_end is not None and self.accounted_for >= self.speech_end - _SETTLED_TOLERANCE
+
     def take_transcript(self, text: str, *, is_final: bool, stop: int) -> None:
         """A transcript came that accounts for the audio up to `stop`."""
         text = text.strip()
+        self.accounted_for = max(self.accounted_for, stop)
         if is_final:
             if text:
                 self._finals.append(text)

@@ -23,6 +23,7 @@ __all__ = [
     "SayCancelled",
     "SayRequested",
     "SessionOpened",
+    "SpeculationFailed",
     "SpeechStarted",
     "SpeechStopped",
     "TextReceived",
@@ -152,6 +153,17 @@ class TurnFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeculationFailed:
+    """A provider broke while a speculative answer was being prepared, which harms nobody."""
+
+    sample: int
+    turn_id: int
+    attempt: int
+    provider: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptJoined:
     """Every task of an attempt that was taken back has ended."""
 
@@ -232,6 +244,7 @@ FloorInput = (
     | AudioStarted
     | AudioFinished
     | TurnFailed
+    | SpeculationFailed
     | AttemptJoined
     | TurnJoined
     | SayRequested

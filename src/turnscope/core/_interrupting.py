@@ -101,6 +101,7 @@ class Interrupting(Answering):
             self._review()
         else:
             self._await_end_of_turn(hearing)
+            self._speculate(hearing)
 
     def _promote_challenger(self) -> None:
         """The floor is free: whoever has been speaking has it now."""

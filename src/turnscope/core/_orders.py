@@ -6,6 +6,7 @@ from turnscope.core._events import Cause, Event
 
 __all__ = [
     "AbandonTurn",
+    "AdmitAttempt",
     "CancelAttempt",
     "CloseSession",
     "DismissTurn",
@@ -63,12 +64,25 @@ class StopListening:
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """Answer `text`; for a `say`, speak `text` itself."""
+    """Answer `text`; for a `say`, speak `text` itself.
+
+    A speculative answer is prepared only: nothing of it may be heard, told, remembered or done before `AdmitAttempt`.
+    """
 
     turn_id: int
     attempt: int
     text: str
     verbatim: bool
+    speculative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitAttempt:
+    """The speculative answer is the answer; `text` is what the caller has really said."""
+
+    turn_id: int
+    attempt: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,7 @@ Order = (
     | FlushUtterance
     | StopListening
     | StartAttempt
+    | AdmitAttempt
     | CancelAttempt
     | YieldSpeech
     | ResumeSpeech

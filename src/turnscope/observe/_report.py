@@ -18,6 +18,8 @@ from turnscope.core import (
     Resumed,
     Samples,
     SessionEnded,
+    SpeculationAdmitted,
+    SpeculationStarted,
     Spend,
     SpendLedger,
     TurnEnded,
@@ -117,6 +119,8 @@ def _counts(events: Sequence[Event], turns: Sequence[TurnRecord]) -> Json:
         "false_starts": sum(event.challenges is None for event in dismissed),
         "yields_taken_back": sum(isinstance(event, Resumed) for event in events),
         "attempts_taken_back": sum(isinstance(event, AttemptCancelled) for event in events),
+        "guesses": sum(isinstance(event, SpeculationStarted) for event in events),
+        "guesses_used": sum(isinstance(event, SpeculationAdmitted) for event in events),
         "turns_not_joined": sum(turn.outcome is not None and not turn.joined for turn in turns),
         "samples_lost": sum(event.stop - event.start for event in events if isinstance(event, AudioLost)),
     }

@@ -12,6 +12,7 @@ from turnscope.core import (
     Endpointing,
     FloorSettings,
     InterruptionSettings,
+    Speculation,
     SpeechEdgeSettings,
 )
 from turnscope.providers import LLM, STT, TTS, VAD, VoiceOptions
@@ -39,6 +40,7 @@ class Agent:
         provider_timeout_s: A model that gives nothing for so long has failed, and its turn with it.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
         join_deadline_s: How long the tasks of a cancelled turn may take to end before their provider is blamed.
+        speculation: Whether answers are begun before the caller's turn is known to be over.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
     """
 
@@ -57,6 +59,7 @@ class Agent:
     provider_timeout_s: float = 10.0
     answer_timeout_s: float = 20.0
     join_deadline_s: float = 1.0
+    speculation: Speculation = field(default_factory=Speculation)
     away_after_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -80,5 +83,10 @@ class Agent:
     def floor_settings(self) -> FloorSettings:
         """The part of the settings that the Floor decides by."""
         return FloorSettings(
-            self.interruption, self.endpointing, self.join_deadline_s, self.away_after_s, self.answer_timeout_s
+            self.interruption,
+            self.endpointing,
+            self.join_deadline_s,
+            self.away_after_s,
+            self.answer_timeout_s,
+            self.speculation,
         )

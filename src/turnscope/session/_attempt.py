@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from turnscope.core import AttemptSpent, Clause, Message, SpokenText, StartAttempt
+from turnscope.core import AttemptSpent, Clause, Event, Message, SpokenText, StartAttempt
 from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
 from turnscope.session._playout import Voice
 from turnscope.session._speaking import Speaking
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt"]
 
+SPECULATIVE_CLAUSES = 4
+"""Clauses that a speculative answer may be ahead of its voice. What it writes at most, for nothing, is one more."""
+
 
 class Attempt:
     """An attempt is run once, by its turn. Cancelling its scope, at any time, takes it back.
+
+    One that is speculative has no place at the gate before it is admitted, and what happens in it is told only then.
 
     Args:
         order: What to answer.
@@ -29,11 +34,15 @@ class Attempt:
     """
 
     def __init__(
-        self, order: StartAttempt, context: "TurnContext", on_failure: Callable[[BaseException], None]
+        self, order: StartAttempt, context: "TurnContext", on_failure: Callable[["Attempt", BaseException], None]
     ) -> None:
         self.order: StartAttempt = order
         self.scope: trio.CancelScope = trio.CancelScope()
         self.speech_scope: trio.CancelScope = trio.CancelScope()
+        self.admitted: trio.Event = trio.Event()
+        """It is the answer, and no guess at one."""
+        if not order.speculative:
+            self.admitted.set()
         self.voice: Voice = context.open_voice(order)
         self.spoken: SpokenText = SpokenText(context.playout.hz)
         self.busy: list[str] = []
@@ -41,9 +50,15 @@ class Attempt:
         self.cancelled_for: str = ""
         """Why it was taken back, if it was."""
         self._meter = Meter()
+        self._session = context
         self._context = replace(
-            context, llm=MeteredLLM(context.llm, self._meter), tts=MeteredTTS(context.tts, self._meter)
+            context,
+            llm=MeteredLLM(context.llm, self._meter),
+            tts=MeteredTTS(context.tts, self._meter),
+            publish=self._publish,
         )
+        self._untold: list[Event] = []
+        """What happened in it before it was admitted."""
         self._finished = False
         self._on_failure = on_failure
 
@@ -51,26 +66,57 @@ class Attempt:
         """Answer `messages`. Returns whether the attempt ran to its end."""
         if self.scope.cancel_called:
             return False
+        broken = False
         with self.scope:
-            thinking = Thinking(self.order, self._context, self.spoken, self.busy)
-            speaking = Speaking(self.order, self._context, self.spoken, self.voice, self.busy)
-            clauses_out, clauses_in = trio.open_memory_channel[Clause](1)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._guarded, partial(thinking.run, messages, clauses_out))
-                with self.speech_scope:
-                    await self._guarded(partial(speaking.run, clauses_in))
-        self._finished = not self.scope.cancelled_caught
+            try:
+                await self._think_and_speak(messages)
+            except* Exception:
+                if self.admitted.is_set():
+                    raise
+                broken = True
+        self._finished = not (broken or self.scope.cancelled_caught)
         return self._finished
 
+    async def _think_and_speak(self, messages: tuple[Message, ...]) -> None:
+        thinking = Thinking(self.order, self._context, self.spoken, self.busy)
+        speaking = Speaking(self.order, self._context, self.spoken, self.voice, self.busy)
+        ahead = SPECULATIVE_CLAUSES if self.order.speculative else 1
+        clauses_out, clauses_in = trio.open_memory_channel[Clause](ahead)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._guarded, partial(thinking.run, messages, clauses_out))
+            with self.speech_scope:
+                await self._guarded(partial(self._speak, speaking, clauses_in))
+
+    async def _speak(self, speaking: Speaking, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
+        if not self._context.agent.speculation.synthesize and not self.admitted.is_set():
+            await self.admitted.wait()
+        await speaking.run(clauses)
+
+    def admit(self, text: str) -> None:
+        """It is the answer to `text`: let it be heard, and tell what has happened in it by now."""
+        self.order = replace(self.order, text=text, speculative=False)
+        self.admitted.set()
+        self.voice.admit()
+        untold, self._untold = self._untold, []
+        for event in untold:
+            self._publish(replace(event, sample=self._context.now()))
+
+    def _publish(self, event: Event) -> None:
+        if self.admitted.is_set():
+            self._session.publish(event)
+        else:
+            self._untold.append(event)
+
     def cancel(self, cause: str) -> None:
-        """Take it back; nothing of it was heard."""
-        self.cancelled_for = cause
+        """Take it back; nothing of it was heard. Idempotent."""
+        self.cancelled_for = self.cancelled_for or cause
         self.voice.shut()
         self.scope.cancel(reason=cause)
 
     def spent(self, ending: str) -> AttemptSpent:
         """What it has cost by now. `ending` is how its turn ended, if it was not taken back before."""
-        cause, made, wrote = self.cancelled_for or ending, self._meter.samples, self._meter.output_tokens
+        cause = self.cancelled_for or (ending if self.admitted.is_set() else "speculation_stale")
+        made, wrote = self._meter.samples, self._meter.output_tokens
         if cause == "completed":
             played = made
         else:
@@ -98,5 +144,5 @@ class Attempt:
         try:
             await work()
         except* Exception as errors:
-            self._on_failure(errors)
+            self._on_failure(self, errors)
             raise

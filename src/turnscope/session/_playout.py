@@ -52,6 +52,10 @@ class Voice:
         self.playback.push(samples)
         self._playout.wake()
 
+    def admit(self) -> None:
+        """It may be heard from now on. Once."""
+        self._playout.admit(self)
+
     def end(self) -> None:
         """There will be no more speech."""
         self.playback.end()
@@ -118,13 +122,25 @@ class Playout:
         self._running = False
 
     def open(
-        self, response_id: str, on_first_sample: Callable[[], None], *, fade_s: float, duck_ramp_s: float
+        self,
+        response_id: str,
+        on_first_sample: Callable[[], None],
+        *,
+        fade_s: float,
+        duck_ramp_s: float,
+        admitted: bool = True,
     ) -> Voice:
-        """A voice that is played when those before it are done."""
+        """A voice that is played when those before it are done; unless `admitted`, not before it is (`Voice.admit`)."""
         playback = Playback(round(fade_s * self.hz), hz=self.hz, ramp_samples=round(duck_ramp_s * self.hz))
         voice = Voice(response_id, self, playback, on_first_sample)
-        self._voices.append(voice)
+        if admitted:
+            self.admit(voice)
         return voice
+
+    def admit(self, voice: Voice) -> None:
+        """Have a voice played when those before it are done."""
+        self._voices.append(voice)
+        self.wake()
 
     @property
     def provenance(self) -> Provenance:

@@ -11,6 +11,7 @@ import trio
 from turnscope._errors import ProviderError, SessionClosed, TransportError, TurnscopeError
 from turnscope.core import (
     AbandonTurn,
+    AdmitAttempt,
     CancelAttempt,
     CloseRequested,
     CloseSession,
@@ -215,8 +216,10 @@ class Session:
                 turn.stop_listening()
             case StartAttempt():
                 turn.start_attempt(order)
-            case CancelAttempt():
-                turn.cancel_attempt()
+            case AdmitAttempt():
+                turn.admit_attempt(order)
+            case CancelAttempt(_, attempt):
+                turn.cancel_attempt(attempt)
             case DismissTurn():
                 turn.dismiss()
             case EndTurn(_, provider, message):

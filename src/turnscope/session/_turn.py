@@ -8,6 +8,7 @@ import trio
 
 from turnscope._errors import ProviderError
 from turnscope.core import (
+    AdmitAttempt,
     AttemptJoined,
     AudioFinished,
     AudioStarted,
@@ -19,6 +20,7 @@ from turnscope.core import (
     ListenFailed,
     Message,
     ProviderQuarantined,
+    SpeculationFailed,
     StartAttempt,
     TurnFailed,
     TurnJoined,
@@ -65,6 +67,7 @@ class TurnContext:
             lambda: self.feed(AudioStarted(self.now(), order.turn_id)),
             fade_s=interruption.fade_s,
             duck_ramp_s=interruption.duck_ramp_s,
+            admitted=not order.speculative,
         )
 
 
@@ -97,16 +100,27 @@ class Turn:
     # What the watcher orders
 
     def start_attempt(self, order: StartAttempt) -> None:
-        """Begin to answer."""
-        self._attempt = Attempt(order, self._context, self._fail)
-        self._unpaid.append(self._attempt)
-        self._orders_out.send_nowait(self._attempt)
+        """Begin to answer, or to prepare an answer."""
+        attempt = Attempt(order, self._context, self._attempt_failed)
+        if not order.speculative:
+            self._attempt = attempt
+        self._unpaid.append(attempt)
+        self._orders_out.send_nowait(attempt)
 
-    def cancel_attempt(self) -> None:
-        """Take the answer back; nothing of it was heard."""
-        if self._attempt is not None:
-            self._attempt.cancel("user_resumed")
-            self._attempt = None
+    def admit_attempt(self, order: AdmitAttempt) -> None:
+        """The answer that was prepared is the answer."""
+        for attempt in self._unpaid:
+            if attempt.order.attempt == order.attempt:
+                self._attempt = attempt
+                attempt.admit(order.text)
+
+    def cancel_attempt(self, number: int) -> None:
+        """Take an answer back; nothing of it was heard."""
+        for attempt in self._unpaid:
+            if attempt.order.attempt == number:
+                attempt.cancel("user_resumed" if attempt.admitted.is_set() else "speculation_stale")
+                if attempt is self._attempt:
+                    self._attempt = None
 
     def flush_utterance(self) -> None:
         """Settle the transcript up to now."""
@@ -228,6 +242,17 @@ class Turn:
                 self.ending.complete(attempt)
                 self._context.feed(AudioFinished(self._context.now(), self.turn_id))
                 return
+
+    def _attempt_failed(self, attempt: Attempt, error: BaseException) -> None:
+        """A part of an attempt broke. If it was not admitted, it is as if there had been none."""
+        if attempt.admitted.is_set():
+            self._fail(error)
+            return
+        failure, number = as_provider_error("turnscope", error), attempt.order.attempt
+        attempt.cancel("failed")
+        self.ending.publish_failure(failure)
+        now = self._context.now()
+        self._context.feed(SpeculationFailed(now, self.turn_id, number, failure.provider, failure.message))
 
     def _fail(self, error: BaseException) -> None:
         failure = as_provider_error("turnscope", error)

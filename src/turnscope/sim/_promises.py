@@ -1,17 +1,24 @@
 """The promises that every conversation keeps, checked on what it left behind: its records and its samples."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from turnscope.core import (
     TRANSITIONS,
+    AttemptJoined,
     AttemptSpent,
     AttemptStarted,
+    ClauseReady,
     Event,
+    FirstToken,
     GateShut,
     Interrupted,
     SessionEnded,
+    SpeculationAdmitted,
+    SpeculationDropped,
+    SpeculationStarted,
     SpeechStartsPlaying,
     StateChanged,
     TurnEnded,
@@ -30,13 +37,15 @@ def broken_promises(call: Call) -> list[str]:
     """What `call` did that no conversation may do, one line each; an empty list when it kept every promise.
 
     Checked are: each turn ends exactly once; nothing of a turn is heard after its gate shut; a turn's tasks are gone
-    before the next answer begins; states follow the table; what counts as heard was generated, and (for word-coded
+    before the next answer begins, a guess at one included; each turn has one reply at most, and nothing of a guess is
+    heard or told unless it was right; states follow the table; what counts as heard was generated, and (for word-coded
     speech, unless it is marked as an estimate) played; each answer is paid for once, and no more of it was used than
     spent; times never run backwards; no task outlives the session.
     """
     return [
         *_endings(call.events),
         *_silence(call),
+        *_guesses(call.records),
         *_joins(call.records),
         *_states(call.events),
         *_heard(call),
@@ -61,6 +70,44 @@ def _endings(events: tuple[Event, ...]) -> Iterator[str]:
         yield f"the last event is {events[-1]}"
 
 
+def _guesses(records: tuple[Record, ...]) -> Iterator[str]:
+    """Whether each guess at an answer was either used or given up, and nothing came of one that was not used."""
+    unsettled: set[tuple[int, int]] = set()
+    answering: dict[int, int] = {}
+    leaving: dict[int, set[int]] = {}
+    for record in records:
+        match record:
+            case SpeculationStarted(turn_id=turn_id, attempt=attempt):
+                if any(other == turn_id for other, _ in unsettled):
+                    yield f"turn {turn_id} has two guesses at once"
+                if leaving.get(turn_id):
+                    yield f"turn {turn_id} was guessed at while its answers {sorted(leaving[turn_id])} had tasks"
+                unsettled.add((turn_id, attempt))
+            case AttemptStarted(turn_id=turn_id, attempt=attempt):
+                answering[turn_id] = attempt
+            case SpeculationAdmitted(turn_id=turn_id, attempt=attempt):
+                if (turn_id, attempt) not in unsettled or answering.get(turn_id) != attempt:
+                    yield f"turn {turn_id} was given a guess {attempt} that it did not have"
+                unsettled.discard((turn_id, attempt))
+            case SpeculationDropped(turn_id=turn_id, attempt=attempt):
+                unsettled.discard((turn_id, attempt))
+                leaving.setdefault(turn_id, set()).add(attempt)
+            case AttemptJoined(turn_id=turn_id, attempt=attempt):
+                leaving.get(turn_id, set()).discard(attempt)
+            case FirstToken(turn_id=turn_id, attempt=attempt) | ClauseReady(turn_id=turn_id, attempt=attempt):
+                if answering.get(turn_id) != attempt:
+                    yield f"answer {attempt} of turn {turn_id} was told of and is not its answer"
+            case SpeechStartsPlaying(turn_id=turn_id):
+                if turn_id not in answering:
+                    yield f"turn {turn_id} was heard and had no answer"
+            case AttemptSpent(cause="speculation_stale", turn_id=turn_id, attempt=attempt) if record.played_samples:
+                yield f"answer {attempt} of turn {turn_id} was a wrong guess, and was heard"
+    replies = Counter(record.turn_id for record in records if isinstance(record, SpeechStartsPlaying))
+    for turn_id, count in replies.items():
+        if count > 1:
+            yield f"turn {turn_id} had {count} replies"
+
+
 def _silence(call: Call) -> Iterator[str]:
     shut: set[int] = set()
     for index, event in enumerate(call.events):
@@ -79,7 +126,7 @@ def _joins(records: tuple[Record, ...]) -> Iterator[str]:
     answering: set[int] = set()
     for record in records:
         match record:
-            case AttemptStarted(turn_id=turn_id):
+            case AttemptStarted(turn_id=turn_id) | SpeculationStarted(turn_id=turn_id):
                 if answering - {turn_id}:
                     yield f"turn {turn_id} was answered while turns {sorted(answering - {turn_id})} had tasks"
                 answering.add(turn_id)
@@ -124,7 +171,13 @@ def _without_repeats(words: list[str]) -> list[str]:
 
 
 def _spend(call: Call) -> Iterator[str]:
-    begun = [(event.turn_id, event.attempt) for event in call.events if isinstance(event, AttemptStarted)]
+    admitted = {(event.turn_id, event.attempt) for event in call.events if isinstance(event, SpeculationAdmitted)}
+    begun = [
+        (event.turn_id, event.attempt)
+        for event in call.events
+        if isinstance(event, SpeculationStarted)
+        or (isinstance(event, AttemptStarted) and (event.turn_id, event.attempt) not in admitted)
+    ]
     paid = [(event.turn_id, event.attempt) for event in call.events if isinstance(event, AttemptSpent)]
     for answer in sorted({*begun, *paid}):
         if paid.count(answer) != 1 or answer not in begun:
