@@ -31,9 +31,9 @@ def tests_in(path: Path) -> Iterator[tuple[str, str]]:
     """Pairs of a row and a test of one file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     common: list[str] = []
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
-            listed = node.value.elts if isinstance(node.value, ast.List) else [node.value]
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "pytestmark":
+            listed = statement.value.elts if isinstance(statement.value, ast.List) else [statement.value]
             common = list(marks(listed))
     for inner in ast.walk(tree):
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith("test_"):
@@ -87,6 +87,8 @@ def problems(page: str, found: dict[str, list[str]]) -> list[str]:
     for row, (feature, where) in table.items():
         if where != NOT_YET and row not in found:
             wrong.append(f"row {row} has no test: {feature}")
+        if where == NOT_YET and row in found:
+            wrong.append(f"row {row} is shown by {found[row][0]} and promised nowhere: {feature}")
         if where == "":
             wrong.append(f"row {row} has no page: {feature}")
     if updated(page, found) != page:

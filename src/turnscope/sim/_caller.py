@@ -128,9 +128,18 @@ class CallerTransport:
         self._stops: list[int] = []
         self._sent_until = 0
         self._cleared = 0
+        self._steps = len(script)
         for index, step in enumerate(script):
             if step.moment.anchor == "call":
                 self._place(index, step, to_samples(step.moment.after_s))
+
+    def add(self, step: Step) -> None:
+        """One step more, after all others, while the call goes on. What should have happened by now happens now."""
+        index, self._steps = self._steps, self._steps + 1
+        if step.moment.anchor == "call":
+            self._place(index, step, max(to_samples(step.moment.after_s), self._position))
+        else:
+            self._waiting.append((index, step))
 
     # The transport
 
