@@ -176,16 +176,23 @@ def test_the_longest_turn_is_answered_though_the_caller_still_speaks() -> None:
     bench.speech_starts(1.05)
     bench.words(5.0, 1, "well you see")
     assert deeds(bench.pass_time_until(10.99)) == []
-    assert deeds(bench.pass_time_until(11.0)) == [
-        FlushUtterance(1),
-        StartAttempt(1, 1, "well you see", verbatim=False),
-    ]
+    assert deeds(bench.pass_time_until(11.0)) == [StartAttempt(1, 1, "well you see", verbatim=False)]
+
+
+def test_a_listener_that_gives_no_interim_transcripts_is_asked_for_a_final_one_when_the_turn_is_long_enough() -> None:
+    bench = Bench()
+    bench.speech_starts(1.05)
+    assert deeds(bench.pass_time_until(11.0)) == [FlushUtterance(1), ListenOn(1, at(11.0))]
+    assert only(bench.words(11.3, 1, "well you see", final=True), StartAttempt).text == "well you see"
+    bench.joins(11.4, 1)
+    orders = bench.audio_starts(11.5, 1)
+    assert only(orders, OpenTurn) == OpenTurn(2, at(10.8))  # 11.3 s, less a word that may be cut
 
 
 def test_a_long_noise_is_given_as_long_again_for_its_first_word() -> None:
     bench = Bench()
     bench.speech_starts(1.05)
-    assert deeds(bench.pass_time_until(15.0)) == []
+    assert deeds(bench.pass_time_until(15.0)) == [FlushUtterance(1), ListenOn(1, at(11.0))]
     bench.words(15.0, 1, "well")
     assert deeds(bench.pass_time_until(20.99)) == []
     assert only(bench.pass_time_until(21.0), StartAttempt).text == "well"
@@ -218,7 +225,11 @@ def test_a_caller_who_outlasts_the_longest_turn_does_not_count_as_interrupting_s
     bench.pass_time_until(11.0)
     orders = bench.audio_starts(11.5, 1)
     assert only(orders, TurnOpened) == TurnOpened(at(11.5), 2, at(11.0), 1)
-    assert deeds(orders) == [StopListening(1), YieldSpeech(1, "pause"), OpenTurn(2, at(11.0))]
+    assert deeds(orders) == [
+        StopListening(1),
+        YieldSpeech(1, "pause"),
+        OpenTurn(2, at(5.0)),
+    ]  # what "well you see" does not account for
 
 
 # Taking an answer back

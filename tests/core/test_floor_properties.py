@@ -85,6 +85,7 @@ class Model:
     listens: bool = False
     """It has a listening part, and that was not told to stop for good."""
     hears: bool = False
+    broken: bool = False
     """It hears the caller now: opened or told to hear on, and not flushed since."""
     started: bool = False
     """Its `TurnStarted` was published."""
@@ -262,6 +263,7 @@ class Session(RuleBasedStateMachine):
             case InterruptSpeech():
                 assert turn.holds_the_floor
                 turn.silenced = True
+                turn.listens = turn.hears = False
             case InterruptTurn(_, cause):
                 assert cause.reason != "user_speaking" or (turn.alive and not turn.protected)
                 assert not turn.opened or turn.started
@@ -397,6 +399,7 @@ class Session(RuleBasedStateMachine):
     @rule(data=st.data())
     def listening_fails(self, data: st.DataObject) -> None:
         turn_id = self.pick(data, self.which(listens=True))
+        self.turns[turn_id].broken = True
         orders = self.feed(ListenFailed(self.now, turn_id, "stt", "broke"))
         opened = [order for order in orders if isinstance(order, OpenTurn) and order.listen_from is not None]
         assert not opened, "a listener that fails at once would be opened for ever"
@@ -484,7 +487,7 @@ class Session(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_listener_is_undecided(self) -> None:
-        listeners = [turn for turn in self.turns.values() if turn.alive and turn.hears]
+        listeners = [turn for turn in self.turns.values() if turn.alive and turn.hears and not turn.broken]
         assert len(listeners) <= 1
 
     @invariant()

@@ -4,6 +4,7 @@ from turnscope.core._attempt_events import AttemptSpent, SpeculationAdmitted, Sp
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
+from turnscope.core._ear_events import ClockCorrected, InputGap
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
     TURN_EDGES,
@@ -57,6 +58,7 @@ from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_
 from turnscope.core._floor import Floor
 from turnscope.core._floor_settings import FloorSettings
 from turnscope.core._history import History
+from turnscope.core._input_clock import PAUSE_S, GapReason, InputClock, Placement
 from turnscope.core._inputs import (
     AttemptJoined,
     AudioFinished,
@@ -129,6 +131,7 @@ __all__ = [
     "BARGE_IN_EDGES",
     "CLOCK_HZ",
     "ENGLISH_ABBREVIATIONS",
+    "PAUSE_S",
     "RECENT_TRANSCRIPTS",
     "TRANSITIONS",
     "TURN_EDGES",
@@ -150,6 +153,7 @@ __all__ = [
     "ClauseReady",
     "ClauseSegmenter",
     "ClauseSettings",
+    "ClockCorrected",
     "CloseRequested",
     "CloseSession",
     "Completed",
@@ -175,11 +179,14 @@ __all__ = [
     "FloorInput",
     "FloorSettings",
     "FlushUtterance",
+    "GapReason",
     "GateShut",
     "HeardText",
     "HeardWord",
     "History",
     "HungUp",
+    "InputClock",
+    "InputGap",
     "InterruptRequested",
     "InterruptSpeech",
     "InterruptTurn",
@@ -198,6 +205,7 @@ __all__ = [
     "Order",
     "Outcome",
     "OverlapRecord",
+    "Placement",
     "Playback",
     "PolicyFailed",
     "ProviderFailed",

@@ -11,6 +11,13 @@ from turnscope.core._states import State, Trigger
 __all__ = ["Answering"]
 
 
+CUT_OVERLAP_S = 0.5
+"""A final transcript that was asked for in the middle of speech may lack, or mangle, a word of this length at its end.
+
+The next listener begins so much earlier. It may hear a word twice; it loses none.
+"""
+
+
 class Answering(Speculating):
     """From the caller's silence to the agent's first word."""
 
@@ -33,11 +40,19 @@ class Answering(Speculating):
         if hearing is None or hearing.challenges is not None or hearing.speech_end is not None:
             return
         if hearing.text:
-            hearing.speech_stopped(self._now)
-            self._order(do.FlushUtterance(hearing.turn_id))
-            self._answer(hearing)
-        else:
+            self._cut(hearing)
+        else:  # a listener that gives final transcripts only has to be asked for one; it hears on without a break
+            hearing.cutting = True
+            self._flush(hearing)
+            self._listen_on(hearing, self._now)
             self._deadlines.set("longest turn", self._now + to_samples(self.settings.endpointing.max_turn_s))
+
+    def _cut(self, hearing: Hearing) -> None:
+        """Answer what is known. The word that is being spoken, and what else the text lacks, is heard again next."""
+        hearing.speech_stopped(self._now)
+        hearing.cut_at = hearing.accounted_for - (to_samples(CUT_OVERLAP_S) if hearing.cutting else 0)
+        self._cut_at = self._now
+        self._answer(hearing)
 
     def _endpoint(self) -> None:
         """The caller's turn is over, unless its words are still to come."""
@@ -102,7 +117,7 @@ class Answering(Speculating):
     def _open(self, onset: int, listen_from: int, confidence: float, challenges: int | None) -> Hearing:
         turn_id = self._next_turn_id
         self._claim_id(turn_id)
-        onset = max(onset, self._bound_until)
+        onset = max(onset, self._bound_until, self._cut_at)
         self._heard = Hearing(turn_id, onset, challenges, confidence)
         self._heard.take_scores(self._scores)
         self._order(do.OpenTurn(turn_id, max(listen_from, self._bound_until)))

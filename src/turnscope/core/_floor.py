@@ -131,7 +131,7 @@ class Floor(Interrupting):
         if hearing.speech_end is not None:
             self._drop_guess(hearing, "user_speaking")
             hearing.speech_resumed(item.onset)
-            self._order(do.ListenOn(hearing.turn_id, item.listen_from))
+            self._listen_on(hearing, item.listen_from)
             self._deadlines.clear("endpoint", "guess")
             if hearing.challenges is None:
                 self._bound_the_turn(hearing)
@@ -149,7 +149,7 @@ class Floor(Interrupting):
         self._deadlines.clear("answer")
         self._heard = hearing
         hearing.speech_resumed(item.onset)
-        self._order(do.ListenOn(hearing.turn_id, item.listen_from))
+        self._listen_on(hearing, item.listen_from)
         self._go(Trigger.USER_RESUMED, holder.turn_id)
         self._bound_the_turn(hearing)
 
@@ -160,7 +160,7 @@ class Floor(Interrupting):
         if self._speaking or hearing is None or hearing.speech_end is not None:
             return
         hearing.speech_stopped(item.end)
-        self._order(do.FlushUtterance(hearing.turn_id))
+        self._flush(hearing)
         self._reconsider(hearing)
 
     def _transcript(self, item: inp.TranscriptReceived) -> None:
@@ -171,7 +171,13 @@ class Floor(Interrupting):
                 hearing.take_transcript(item.text, is_final=item.is_final, stop=item.stop)
                 self._emit(ev.TranscriptUpdated(self._now, item.turn_id, hearing.text, item.is_final))
                 if hearing is self._heard:
-                    self._reconsider(hearing)
+                    self._words_known(hearing, is_final=item.is_final)
+
+    def _words_known(self, hearing: Hearing, *, is_final: bool) -> None:
+        if hearing.cutting and hearing.speech_end is None and is_final and hearing.text:
+            self._cut(hearing)
+        else:
+            self._reconsider(hearing)
 
     def _evidence_received(self, item: inp.EvidenceReceived) -> None:
         score = {item.name: Score(item.value, item.stop)}

@@ -57,6 +57,8 @@ class FloorState:
         self._policy_failed = False
         self._bound_until = 0
         """Input before this sample belongs to an utterance already: nothing is transcribed twice."""
+        self._cut_at = 0
+        """When speech was last cut off for its length: what goes on counts as having begun there."""
         self._muted: int | None = None
         """The turn whose voice was interrupted while its text goes on."""
         self._joining: set[int] = set()
@@ -106,7 +108,19 @@ class FloorState:
 
     def _bind(self, hearing: Hearing) -> None:
         """What was heard of an utterance is its own from now on."""
-        self._bound_until = max(self._bound_until, self._now if hearing.speech_end is None else hearing.speech_end)
+        until = self._now if hearing.speech_end is None else hearing.speech_end
+        if hearing.cut_at is not None:
+            until = min(until, hearing.cut_at)
+        self._bound_until = max(self._bound_until, until)
+
+    def _flush(self, hearing: Hearing) -> None:
+        hearing.flushed = True
+        self._order(do.FlushUtterance(hearing.turn_id))
+
+    def _listen_on(self, hearing: Hearing, listen_from: int) -> None:
+        if hearing.flushed:
+            hearing.flushed = False
+            self._order(do.ListenOn(hearing.turn_id, listen_from))
 
     def _admit(self, hearing: Hearing) -> None:
         if not hearing.admitted:

@@ -51,6 +51,9 @@ class Hearing:
         accounted_for: Up to where its words account for the audio, settled or not.
         broken: Nobody listens any more, because the listener failed.
         scores: What others say of its sound, by name.
+        cutting: The turn has been long enough and has no words yet: it is over with the next final transcript.
+        cut_at: It was ended in the middle of speech. From this sample on, what was said belongs to whoever comes next.
+        flushed: It was told to settle, and hears nothing until it is told to listen on.
     """
 
     turn_id: int
@@ -69,6 +72,9 @@ class Hearing:
     accounted_for: int = 0
     broken: bool = False
     scores: dict[str, Score] = field(default_factory=dict)
+    cutting: bool = False
+    cut_at: int | None = None
+    flushed: bool = False
     _finals: list[str] = field(default_factory=list)
     _interim: str = ""
     _recent: list[str] = field(default_factory=list)
@@ -119,3 +125,4 @@ class Hearing:
             self.longest_pause = max(self.longest_pause, onset - self.speech_end)
         self.speech_end = None
         self.settled = False
+        self.cut_at = None

@@ -119,7 +119,10 @@ class InterruptTurn:
 
 @dataclass(frozen=True, slots=True)
 class InterruptSpeech:
-    """Shut the gate and cancel the turn's speech; its text may go on until the turn is interrupted or ends."""
+    """Shut the gate and cancel the turn's speech; its text may go on until the turn is interrupted or ends.
+
+    It listens no more, either.
+    """
 
     turn_id: int
     cause: Cause

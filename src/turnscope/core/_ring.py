@@ -86,6 +86,11 @@ class RingBuffer:
         if head < kept:
             self._data[: kept - head] = samples[head:]
 
+    def write_silence(self, count: int) -> None:
+        """Append `count` zeros, without making them first: a pause may be far longer than what the ring holds."""
+        self.write(np.zeros(min(count, self._capacity), np.float32))
+        self._end += max(count - self._capacity, 0)
+
     def read(self, start: int, stop: int, out: Samples | None = None) -> Samples:
         """The samples from index `start` up to, not including, `stop`.
 

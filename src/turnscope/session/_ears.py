@@ -5,17 +5,25 @@ They live as long as the session and wait for nobody.
 
 from collections.abc import Callable
 
+import numpy as np
 import trio
 
 from turnscope._errors import ProviderError
 from turnscope.core import (
     CLOCK_HZ,
+    PAUSE_S,
     CallerHungUp,
+    ClockCorrected,
     EdgeProfile,
+    Event,
     FloorInput,
+    GapReason,
+    InputClock,
+    InputGap,
     Resampler,
     RingBuffer,
     RingCursor,
+    Samples,
     SpeechBegan,
     SpeechEdge,
     SpeechEdges,
@@ -25,12 +33,25 @@ from turnscope.core import (
 )
 from turnscope.session._agent import Agent
 from turnscope.session._clock import SessionClock
-from turnscope.transports import Transport
+from turnscope.transports import InputFrame, Transport
 
 __all__ = ["Ears"]
 
 RING_S = 30.0
 """How much of the caller's audio is kept. A listener further behind than this loses what lies between, and is told."""
+
+GRACE_S = 0.05
+"""Waiting for audio is given up only after a second, short wait: the first may have ended late, with audio there."""
+
+PIECE_S = 0.02
+"""What has come too early is heard in pieces of this length."""
+
+QUIET_S = 0.1
+LOUDER = 2.0
+"""A frame is quiet if nobody speaks and it is not so many times as loud as what was heard in the `QUIET_S` before."""
+
+FAINTEST = 0.001
+"""What is below this level, -60 dBFS, is quiet whatever was before."""
 
 
 class Ears:
@@ -41,17 +62,26 @@ class Ears:
         transport: Where the audio comes from.
         clock: The session's.
         feed: Takes what was noticed; called from within the ears' task, must not block.
+        publish: Takes what is to be told about the audio itself; alike.
     """
 
     def __init__(
-        self, agent: Agent, transport: Transport, clock: SessionClock, feed: Callable[[FloorInput], None]
+        self,
+        agent: Agent,
+        transport: Transport,
+        clock: SessionClock,
+        feed: Callable[[FloorInput], None],
+        publish: Callable[[Event], None],
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._feed = feed
+        self._publish = publish
+        self._hz = transport.input_hz
+        self._input_clock = InputClock(self._hz)
         self._ring = RingBuffer(to_samples(RING_S))
         self._arrived = trio.lowlevel.ParkingLot()
-        self._resampler = None if transport.input_hz == CLOCK_HZ else Resampler(transport.input_hz, CLOCK_HZ)
+        self._resampler = None if self._hz == CLOCK_HZ else Resampler(self._hz, CLOCK_HZ)
         self._vad = agent.vad.open_stream()
         self._vad_name = agent.vad.name
         self._vad_cursor = self._ring.cursor(0)
@@ -80,12 +110,84 @@ class Ears:
 
     async def run(self) -> None:
         """Hear until the caller hangs up."""
-        while (frame := await self._transport.receive()) is not None:
-            samples = frame.samples if self._resampler is None else self._resampler.process(frame.samples)
-            self._ring.write(samples)
-            self._arrived.unpark_all()
-            self._watch()
+        patience_s = PAUSE_S
+        while (frame := await self._next_frame(patience_s)) is not None:
+            patience_s = PAUSE_S + len(frame.samples) / self._hz
+            await self._take(frame)
         self._feed(CallerHungUp(self._clock.now()))
+
+    # The caller's audio, on the session's clock
+
+    async def _next_frame(self, patience_s: float) -> InputFrame | None:
+        """What comes next. While the caller speaks, silence is heard instead of what does not come: they stop."""
+        while self._speaking():
+            for wait_s in (patience_s, GRACE_S):
+                with trio.move_on_after(wait_s):
+                    return await self._transport.receive()
+            self._hear_silence(self._input_clock.fill(self._clock.position(self._hz)), "paused")
+            patience_s = GRACE_S
+        return await self._transport.receive()
+
+    async def _take(self, frame: InputFrame) -> None:
+        samples = frame.samples
+        now = self._clock.position(self._hz)
+        quiet = self._input_clock.off_by != 0 and self._is_quiet(samples)
+        placement = self._input_clock.place(frame.start, len(samples), now, quiet=quiet)
+        if placement.reason is not None:
+            self._hear_silence(placement.gap, placement.reason)
+        if placement.correction:
+            self._correct(placement.correction)
+            samples = samples[max(-placement.correction, 0) :]
+        if placement.ready_at is None:
+            self._hear(samples)
+        else:
+            await self._hear_in_time(samples, placement.ready_at)
+
+    async def _hear_in_time(self, samples: Samples, ready_at: int) -> None:
+        """Hear what has come too early, piece by piece, so that the last one is not heard before `ready_at`."""
+        step = round(PIECE_S * self._hz)
+        for at in range(0, len(samples), step):
+            piece = samples[at : at + step]
+            await trio.sleep_until(self._clock.trio_time(ready_at - len(samples) + at + len(piece), self._hz))
+            self._hear(piece)
+
+    def _correct(self, correction: int) -> None:
+        self._publish(ClockCorrected(self._clock.now(), correction * CLOCK_HZ // self._hz))
+        if correction > 0:
+            self._write(np.zeros(correction, np.float32))
+
+    def _hear_silence(self, gap: int, reason: GapReason) -> None:
+        """Silence where audio is missing: those who listen hear it, the detector is spared it."""
+        if self._resampler is not None:
+            self._ring.write(self._resampler.flush())
+        start, stop = self._ring.end, self._ring.end + round(gap * CLOCK_HZ / self._hz)
+        if stop > start:
+            self._publish(InputGap(self._clock.now(), start, stop, reason))
+            self._ring.write_silence(stop - start)
+            self._arrived.unpark_all()
+            start = self._vad_cursor.position
+            self._vad_cursor.skip_to(stop)
+            self._give_edges(0.0, start, stop)
+
+    def _hear(self, samples: Samples) -> None:
+        self._write(samples)
+        self._arrived.unpark_all()
+        self._watch()
+
+    def _write(self, samples: Samples) -> None:
+        self._ring.write(samples if self._resampler is None else self._resampler.process(samples))
+
+    def _speaking(self) -> bool:
+        """Somebody speaks, or may have begun to."""
+        return any(edges.current_onset is not None for _, edges in self._edges)
+
+    def _is_quiet(self, samples: Samples) -> bool:
+        if self._speaking():
+            return False
+        before = self._ring.read(max(self._ring.end - to_samples(QUIET_S), self._ring.begin), self._ring.end)
+        return _power(samples) <= LOUDER**2 * _power(before) + FAINTEST**2
+
+    # Speech in it
 
     def _watch(self) -> None:
         while self._vad_cursor.available_samples >= self._window:
@@ -94,13 +196,20 @@ class Ears:
                 probability = self._vad.process(self._vad_cursor.read(self._window))
             except Exception as error:
                 raise ProviderError(self._vad_name, f"{type(error).__name__}: {error}") from error
-            for profile, edges in self._edges:
-                edge = edges.receive(probability, start, start + self._window)
-                if edge is not None:
-                    self._feed(self._as_input(edge, profile))
+            self._give_edges(probability, start, start + self._window)
+
+    def _give_edges(self, probability: float, start: int, stop: int) -> None:
+        for profile, edges in self._edges:
+            edge = edges.receive(probability, start, stop)
+            if edge is not None:
+                self._feed(self._as_input(edge, profile))
 
     def _as_input(self, edge: SpeechEdge, profile: EdgeProfile) -> FloorInput:
         now = self._clock.now()
         if isinstance(edge, SpeechBegan):
             return SpeechStarted(now, edge.onset, edge.audio_start, profile, edge.confidence, self._vad_name)
         return SpeechStopped(now, edge.end, profile, self._vad_name)
+
+
+def _power(samples: Samples) -> float:
+    return float(np.square(samples, dtype=np.float64).mean()) if len(samples) else 0.0

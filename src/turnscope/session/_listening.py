@@ -1,6 +1,8 @@
 """The listening part of a turn: one STT stream over the stretches of the caller's audio that the Floor names."""
 
 from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
@@ -18,6 +20,19 @@ CHUNK_SAMPLES = CLOCK_HZ // 10
 """Most audio given to a stream at once."""
 
 
+@dataclass(slots=True)
+class _Stretch:
+    """Audio to be heard.
+
+    Attributes:
+        start: Its first sample. It may lie ahead of what has come in, because audio comes in frames.
+        stop: Sample after its last one; None as long as that is not known.
+    """
+
+    start: int
+    stop: int | None = None
+
+
 class Listening:
     """Feeds a stream from the ears' ring by cursor, and the Floor from the stream.
 
@@ -33,11 +48,9 @@ class Listening:
         """Providers whose streams are open."""
         self._turn_id = turn_id
         self._context = context
-        self._from = listen_from
-        """What comes before is not heard. It may lie ahead of what has come in: audio comes in frames."""
         self._cursor: RingCursor = context.ears.cursor(min(listen_from, context.ears.heard_until))
-        self._stop_at: int | None = None
-        self._resume_from: int | None = None
+        self._ordered: deque[_Stretch] = deque([_Stretch(listen_from)])
+        """What is to be heard; the first of them is being heard. Orders may come faster than a slow STT flushes."""
         self._changed = trio.Event()
         self._stretches: list[tuple[int, int]] = [(0, listen_from)]
         """Where the stretches begin: sample of the stream at 16 kHz, sample of the session's clock."""
@@ -45,13 +58,15 @@ class Listening:
 
     def flush(self) -> None:
         """Settle what has come in by now, and hear nothing more until `listen_on`."""
-        self._stop_at = self._context.ears.heard_until
-        self._context.ears.nudge()
+        if self._ordered and self._ordered[-1].stop is None:
+            self._ordered[-1].stop = self._context.ears.heard_until
+            self._context.ears.nudge()
 
     def listen_on(self, listen_from: int) -> None:
-        """Hear again from `listen_from`, or from where it had stopped if that is later."""
-        self._resume_from = listen_from
-        self._changed.set()
+        """Hear again from `listen_from`, or from where it had stopped if that is later; if it has not, just go on."""
+        if not self._ordered or self._ordered[-1].stop is not None:
+            self._ordered.append(_Stretch(listen_from))
+            self._changed.set()
 
     async def run(self) -> None:
         """Listen until cancelled.
@@ -74,29 +89,29 @@ class Listening:
         input_hz = self._context.agent.stt.input_hz
         resampler = Resampler(CLOCK_HZ, input_hz)
         while True:
-            await self._send_until_stop(stream, resampler)
+            await self._send_stretch(stream, resampler, self._ordered[0])
             await stream.send_audio(resampler.flush())
             await stream.flush()
-            while self._resume_from is None:
+            heard = self._ordered.popleft()
+            while not self._ordered:
                 self._changed = trio.Event()
                 await self._changed.wait()
-            self._stop_at = None
-            self._from = max(self._resume_from, self._from, self._cursor.position)
-            self._resume_from = None
-            self._stretches.append((self._sent, self._from))
+            following = self._ordered[0]
+            following.start = max(following.start, heard.start, self._cursor.position)
+            self._stretches.append((self._sent, following.start))
 
-    async def _send_until_stop(self, stream: STTStream, resampler: Resampler) -> None:
+    async def _send_stretch(self, stream: STTStream, resampler: Resampler, stretch: "_Stretch") -> None:
         ears = self._context.ears
-        while self._stop_at is None or self._cursor.position < self._stop_at:
-            if self._cursor.position < self._from:
-                self._cursor.skip_to(min(self._from, ears.heard_until))
+        while stretch.stop is None or self._cursor.position < stretch.stop:
+            if self._cursor.position < stretch.start:
+                self._cursor.skip_to(min(stretch.start, ears.heard_until))
             if self._cursor.position >= ears.heard_until:
                 await ears.wait()
             elif self._skip_lost():
                 await stream.send_audio(resampler.flush())
             else:
-                position, stop_at = self._cursor.position, self._stop_at
-                limit = CHUNK_SAMPLES if stop_at is None else min(CHUNK_SAMPLES, stop_at - position)
+                position = self._cursor.position
+                limit = CHUNK_SAMPLES if stretch.stop is None else min(CHUNK_SAMPLES, stretch.stop - position)
                 samples = self._cursor.read(limit)
                 self._sent += len(samples)
                 await stream.send_audio(resampler.process(samples))

@@ -97,7 +97,7 @@ class Session:
         self._clock = SessionClock()
         self._floor = Floor(agent.floor_settings)
         self._watcher = Watcher(self._floor, self._clock, self._obey, self._bus.log_input)
-        self._ears = Ears(agent, transport, self._clock, self._watcher.feed)
+        self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish)
         self._playout = Playout(transport, self._clock)
         self._turns: dict[int, Turn] = {}
         self._running: set[int] = set()

@@ -162,6 +162,7 @@ class Turn:
     def interrupt_speech(self, cause: Cause) -> None:
         """Silence first; the text may go on until the turn is interrupted or its text has ended. Idempotent."""
         self.ending.cut(self._attempt, cause, text_goes_on=True)
+        self.stop_listening()
         if self._attempt is not None:
             self._attempt.speech_scope.cancel(reason=cause.reason)
 
