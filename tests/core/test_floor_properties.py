@@ -178,7 +178,10 @@ class Session(RuleBasedStateMachine):
         return orders
 
     def _check_that_silence_is_first(self, orders: list[Order]) -> None:
-        kinds = ["quiet" if isinstance(order, (InterruptTurn, InterruptSpeech)) else "event" for order in orders]
+        kinds = [
+            "quiet" if isinstance(order, (InterruptTurn, InterruptSpeech, CancelAttempt)) else "event"
+            for order in orders
+        ]
         assert kinds == sorted(kinds, reverse=True), orders
         cut = [order.turn_id for order in orders if isinstance(order, (InterruptTurn, InterruptSpeech))]
         audible = {turn_id for turn_id in cut if self._turn(turn_id).audible and not self._turn(turn_id).silenced}

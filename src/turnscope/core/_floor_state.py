@@ -14,8 +14,8 @@ from turnscope.core._states import State, Trigger, next_state
 
 __all__ = ["FloorState", "Holder"]
 
-_QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech)
-"""Orders that make the agent quiet, or quieter."""
+_QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech, do.CancelAttempt)
+"""Orders that make the agent quiet, or quieter; and what is given up before its turn is, in this order."""
 
 
 @dataclass(slots=True)
