@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from turnscope import Agent, Message, simulate
-from turnscope.providers import LLMItem, Resources, TextDelta
+from turnscope.providers import LLMItem, Resources, TextDelta, ToolSpec
 from turnscope.sim import FakeSTT, FakeTTS, FakeVAD, HangUp, Moment, Play, encode_words
 
 
@@ -21,7 +21,9 @@ class Parrot:
         yield self
 
     @asynccontextmanager
-    async def open_stream(self, messages: Sequence[Message]) -> AsyncGenerator[AsyncIterator[LLMItem]]:
+    async def open_stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[AsyncIterator[LLMItem]]:
         """Ask. Whoever leaves the block, or is cancelled in it, has closed the stream."""
         async with self._answer(messages[-1].text) as pieces:
             yield pieces

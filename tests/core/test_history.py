@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnscope._errors import ConfigError
-from turnscope.core import History, Message
+from turnscope.core import History, Message, ToolCall
 
 
 def user(text: str) -> Message:
@@ -113,6 +113,38 @@ def test_as_plain_data_nothing_is_missing() -> None:
     history.append(Message("assistant", "Your order is", interrupted=True, unheard="two lattes."))
     assert history.to_list() == [
         {"role": "assistant", "text": "Your order is", "interrupted": True, "unheard": "two lattes."}
+    ]
+
+
+def test_a_turn_can_be_rewritten_as_a_whole_as_long_as_it_is_kept() -> None:
+    history = History(max_messages=4)
+    question, answer = user("a"), assistant("A")
+    history.append(user("before"))
+    history.append(question, answer)
+    calling = Message("assistant", "", tool_calls=(ToolCall("1", "look", "{}"),))
+    history.rewrite(answer, question, calling, Message("tool", "a tree", tool_call_id="1"), assistant("A tree."))
+    assert texts(history) == ["a", "", "a tree", "A tree."], "and what no longer fits is gone"
+    history.rewrite(answer, user("nobody has this message any more"))
+    history.rewrite(question)
+    assert texts(history) == ["a", "", "a tree", "A tree."]
+    history.append(user("b"))
+    assert texts(history) == ["b"], "a call is never parted from its result"
+
+
+def test_tool_calls_and_results_are_plain_data_too() -> None:
+    history = History()
+    history.append(
+        Message("assistant", "", tool_calls=(ToolCall("1", "look", "{}"),)), Message("tool", "", tool_call_id="1")
+    )
+    assert history.to_list() == [
+        {
+            "role": "assistant",
+            "text": "",
+            "interrupted": False,
+            "unheard": "",
+            "tool_calls": [{"id": "1", "name": "look", "arguments": "{}"}],
+        },
+        {"role": "tool", "text": "", "interrupted": False, "unheard": "", "tool_call_id": "1"},
     ]
 
 

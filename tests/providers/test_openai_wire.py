@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.providers._chat_server import chunk, event
-from turnscope.core import Message
+from turnscope.core import Message, ToolCall
 from turnscope.providers._openai_wire import AnswerReader, ModelFailure, error_message, request_body, shorten
-from turnscope.providers._protocols import LLMItem, TextDelta, Usage
+from turnscope.providers._protocols import LLMItem, TextDelta, ToolSpec, Usage
 
 DONE = "data: [DONE]\n\n"
 
@@ -100,7 +100,7 @@ def test_an_answer_without_an_end_was_cut_short(parts: tuple[str, ...]) -> None:
         (event({"error": {"code": 502}, "choices": [{"delta": {"content": ""}}]}), "502"),
         (event({"choices": [{"delta": {}, "finish_reason": "error"}]}), "finish_reason 'error'"),
         (event({"choices": [{"delta": {}, "finish_reason": "content_filter"}]}), "finish_reason 'content_filter'"),
-        (event({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}), "calls a tool"),
+        (event({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}), "it calls no tool"),
         ("data: {\n\n", "not JSON"),
         ("data: 7\n\n", "not an object"),
         ("data: " + "[" * 100_000 + "\n\n", "not JSON"),
@@ -135,14 +135,17 @@ def test_garbage_is_a_failure_and_nothing_else(garbage: bytes) -> None:
         read(garbage)
 
 
+KEYS = [
+    *["choices", "delta", "content", "usage", "error", "index", "finish_reason", "type", "text"],
+    *["tool_calls", "function", "arguments", "name", "id"],
+]
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["choices", "delta", "content", "usage", "error", "index", "finish_reason", "type", "text"]
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=4,
         )
@@ -161,7 +164,7 @@ def test_json_of_any_shape_is_an_answer_or_a_failure(value: object) -> None:
         reader.finish(items)
     except ModelFailure:
         pass
-    assert all(isinstance(item, TextDelta | Usage) for item in items)
+    assert all(isinstance(item, TextDelta | ToolCall | Usage) for item in items)
 
 
 def test_only_what_was_heard_is_sent() -> None:
@@ -220,3 +223,119 @@ def test_the_message_in_a_refusal_is_found(body: str, message: str) -> None:
 def test_a_long_message_becomes_one_short_line() -> None:
     assert shorten("a\n  b") == "a b"
     assert len(shorten("x" * 10_000)) == 301
+
+
+# Tools
+
+
+def delta(*pieces: dict[str, object], finish: str | None = None) -> str:
+    return event({"choices": [{"index": 0, "delta": {"tool_calls": list(pieces)}, "finish_reason": finish}]})
+
+
+def piece(index: int | None, identity: str | None, name: str | None, arguments: object) -> dict[str, object]:
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    found = {"index": index, "id": identity, "type": "function", "function": function}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(
+            [
+                [piece(0, "a", "look", "")],
+                [piece(0, None, None, '{"at":')],
+                [piece(0, None, None, "1}")],
+                [piece(1, "b", "go", "{}")],
+            ],
+            id="as OpenAI sends them",
+        ),
+        pytest.param([[piece(0, "a", "look", '{"at":1}'), piece(1, "b", "go", "{}")]], id="all at once"),
+        pytest.param([[piece(None, "a", "look", '{"at":1}')], [piece(None, "b", "go", "{}")]], id="no index"),
+        pytest.param(
+            [[piece(None, "a", "look", '{"at"')], [piece(None, None, None, ":1}")], [piece(None, "b", "go", "{}")]],
+            id="no index, in pieces",
+        ),
+        pytest.param([[piece(0, "a", "look", '{"at":1}')], [piece(0, "b", "go", "{}")]], id="every index is 0"),
+        pytest.param([[piece(1, "a", "look", '{"at":1}')], [piece(2, "b", "go", "{}")]], id="counted from 1"),
+        pytest.param(
+            [[piece(0, "a", "look", '{"at"')], [piece(0, "a", "look", ":1}")], [piece(1, "b", "go", "{}")]],
+            id="id and name repeated",
+        ),
+        pytest.param(
+            [
+                [piece(0, "a", "look", '{"at"')],
+                [piece(1, "b", "go", "{")],
+                [piece(0, None, None, ":1}")],
+                [piece(1, None, None, "}")],
+            ],
+            id="in turns",
+        ),
+        pytest.param(
+            [[piece(0, "a", None, None)], [piece(0, None, "look", '{"at":1}')], [piece(1, "b", "go", "{}")]],
+            id="the id before the name",
+        ),
+    ],
+)
+@pytest.mark.parametrize("finish", ["tool_calls", "stop"])
+def test_tool_calls_are_put_together_however_a_server_cuts_them(
+    pieces: list[list[dict[str, object]]], finish: str
+) -> None:
+    items = read(*(delta(*part) for part in pieces), chunk(finish=finish), DONE)
+    assert items == [ToolCall("a", "look", '{"at":1}'), ToolCall("b", "go", "{}")]
+
+
+def test_calls_without_ids_get_some_and_arguments_that_are_an_object_are_text_again() -> None:
+    items = read(delta(piece(None, None, "look", {"at": 1})), delta(piece(None, None, "go", "")), chunk(finish="stop"))
+    assert items == [ToolCall("call_0", "look", '{"at": 1}'), ToolCall("call_1", "go", "")]
+
+
+def test_text_comes_before_the_calls_and_the_usage_after_them() -> None:
+    usage = event({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}})
+    items = read(chunk("One moment."), delta(piece(0, "a", "look", "{}"), finish="tool_calls"), usage, DONE)
+    assert items == [TextDelta("One moment."), ToolCall("a", "look", "{}"), Usage(5, 2)]
+
+
+def test_a_goodbye_is_an_end_of_an_answer_that_only_calls() -> None:
+    assert read(delta(piece(0, "a", "look", "{}")), DONE) == [ToolCall("a", "look", "{}")]
+
+
+def test_arguments_without_end_are_a_failure() -> None:
+    with pytest.raises(ModelFailure, match="longer than"):
+        read(delta(piece(0, "a", "look", "x" * 600_000)), delta(piece(0, None, None, "x" * 600_000)))
+
+
+def test_tools_calls_and_results_are_written_as_the_api_has_them() -> None:
+    schema = {"type": "object", "properties": {"at": {"type": "integer"}}}
+    calls = (ToolCall("a", "look", '{"at": 1}'), ToolCall("b", "go", "north"))
+    messages = [
+        Message("user", "Look and go."),
+        Message("assistant", "", tool_calls=calls),
+        Message("tool", "a tree", tool_call_id="a"),
+        Message("tool", "", tool_call_id="b"),
+        Message("assistant", "", interrupted=True, unheard="A tree."),
+        Message("assistant", "Again.", tool_calls=calls[:1]),
+        Message("tool", "a tree", tool_call_id="a"),
+    ]
+    body = json.loads(request_body("m", messages, {}, [ToolSpec("look", "Look.", schema)]))
+    assert body["tools"] == [
+        {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": schema}}
+    ]
+    look = {"id": "a", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
+    assert body["messages"] == [
+        {"role": "user", "content": "Look and go."},
+        {
+            "role": "assistant",
+            "content": None,
+            # What is no JSON object makes servers fail that read it.
+            "tool_calls": [look, {"id": "b", "type": "function", "function": {"name": "go", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "a", "content": "a tree"},
+        {"role": "tool", "tool_call_id": "b", "content": ""},
+        {"role": "assistant", "content": "Again.", "tool_calls": [look]},
+        {"role": "tool", "tool_call_id": "a", "content": "a tree"},
+    ]
+
+
+def test_without_tools_none_are_mentioned() -> None:
+    assert "tools" not in json.loads(request_body("m", [], {}))

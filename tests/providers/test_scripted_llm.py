@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnscope._errors import ConfigError, ProviderError
-from turnscope.core import Message
+from turnscope.core import Message, ToolCall
 from turnscope.providers._protocols import LLM, LLMItem, Resources, TextDelta, Usage
-from turnscope.providers._scripted_llm import Rule, ScriptedLLM, _pieces
+from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM, _pieces
 
 
 class NoCompute:
@@ -207,3 +207,60 @@ def test_the_pieces_joined_are_the_text(text: str) -> None:
 )
 def test_words_keep_the_space_before_them_and_what_belongs_to_them(text: str, pieces: list[str]) -> None:
     assert _pieces(text) == pieces
+
+
+WEATHER = ScriptedLLM(
+    [
+        Rule(r"weather in (?P<town>\w+)", "Let me see.", calls=[ScriptedCall("look", {"town": "{town}", "days": 2})]),
+        Rule("both", "", calls=[ScriptedCall("look", {"town": "Rome"}), ScriptedCall("go")]),
+        Rule("(?P<sky>rain|sun)", "It will be {sky}.", after="look"),
+        Rule("", "There.", after="go"),
+    ],
+    tokens_per_s=10,
+)
+
+
+async def test_a_script_can_call_tools_after_what_it_says() -> None:
+    items = await ask(WEATHER, user("the weather in Oslo please"))
+    assert items == [
+        *(TextDelta(piece) for piece in ("Let", " me", " see", ".")),
+        ToolCall("call_1", "look", '{"town": "Oslo", "days": 2}'),
+        Usage(5, 5),
+    ]
+
+
+async def test_a_script_that_only_calls_does_so_after_its_first_token_time() -> None:
+    start = trio.current_time()
+    items = await ask(WEATHER, user("both"))
+    assert items == [
+        ToolCall("call_1", "look", '{"town": "Rome"}'),
+        ToolCall("call_2", "go", "{}"),
+        Usage(1, 2),
+    ]
+    assert trio.current_time() - start == pytest.approx(0.2 + 0.1)
+
+
+async def test_a_script_answers_to_results_by_the_tool_and_its_text() -> None:
+    look, go = ToolCall("call_1", "look", "{}"), ToolCall("call_2", "go", "{}")
+    asked = [*user("both"), Message("assistant", "", tool_calls=(look, go))]
+    results = [Message("tool", "sun", tool_call_id="call_1"), Message("tool", "went", tool_call_id="call_2")]
+    assert await say(WEATHER, [*asked, *results]) == "It will be sun."
+    fog = Message("tool", "fog", tool_call_id="call_1")
+    assert await say(WEATHER, [*asked, fog, results[1]]) == "There."
+    with pytest.raises(ProviderError, match="no rule for the result 'fog' of look, and no fallback"):
+        await say(WEATHER, [*user("both"), Message("assistant", "", tool_calls=(look,)), fog])
+    # The user's next words are answered as ever, and ids go on.
+    items = await ask(WEATHER, [*asked, *results, *user("both")])
+    assert [item.id for item in items if isinstance(item, ToolCall)] == ["call_3", "call_4"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (ScriptedCall(""), r"rules\[0\].calls\[0\].tool must not be empty"),
+        (ScriptedCall("look", {"at": "{place}"}), r"rules\[0\].calls\[0\].arguments.at: unknown field {place}"),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_refused(call: ScriptedCall, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ScriptedLLM([Rule("", "", calls=[call])])

@@ -242,8 +242,8 @@ class Remembering(ScriptedLLM):
 
             class Connection:
                 @asynccontextmanager
-                async def open_stream(self, messages: Any) -> AsyncGenerator[Any]:
-                    async with inner.open_stream(messages) as stream:
+                async def open_stream(self, *arguments: Any) -> AsyncGenerator[Any]:
+                    async with inner.open_stream(*arguments) as stream:
                         yield Items(stream)
 
             class Items:

@@ -8,7 +8,7 @@ import trio
 from tests.session.calls import AGENT, agent, of_kind, speech
 from tests.session.hostile import Hostile
 from turnscope.core import AttemptCancelled, Failed, FirstToken, GateShut, Message, ProviderFailed, TurnEnded
-from turnscope.providers import LLMItem, Resources, TextDelta
+from turnscope.providers import LLMItem, Resources, TextDelta, ToolSpec
 from turnscope.sim import HangUp, Moment, Step, broken_promises, simulate
 
 
@@ -36,7 +36,9 @@ class FailsWhileSpeaking:
         yield self
 
     @asynccontextmanager
-    async def open_stream(self, messages: Sequence[Message]) -> AsyncGenerator[AsyncIterator[LLMItem]]:
+    async def open_stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[AsyncIterator[LLMItem]]:
         yield _Breaking()
 
 

@@ -88,7 +88,7 @@ from turnscope.core._inputs import (
 from turnscope.core._interruption_settings import InterruptionSettings, Reaction
 from turnscope.core._ledger import HeardText, SpokenText
 from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
-from turnscope.core._messages import Message, Role
+from turnscope.core._messages import Message, Role, ToolCall
 from turnscope.core._orders import (
     AbandonTurn,
     AdmitAttempt,
@@ -254,6 +254,7 @@ __all__ = [
     "StateChanged",
     "StopListening",
     "TextReceived",
+    "ToolCall",
     "TranscriptReceived",
     "TranscriptUpdated",
     "Trigger",

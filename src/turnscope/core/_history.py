@@ -11,7 +11,9 @@ __all__ = ["History"]
 
 
 class History:
-    """Messages in order, bounded, trimmed by whole turns so that a question never loses its answer.
+    """Messages in order, bounded, trimmed by whole turns.
+
+    So a question never loses its answer, nor a tool call its result.
 
     Args:
         max_messages: At most so many messages are kept, as far as whole turns allow; the newest turn is always kept.
@@ -35,14 +37,27 @@ class History:
             return
         self._turns.append(messages)
         self._count += len(messages)
+        self._trim()
+
+    def _trim(self) -> None:
         while self._count > self._max_messages and len(self._turns) > 1:
             self._count -= len(self._turns.popleft())
 
     def amend(self, old: Message, new: Message) -> None:
         """Put `new` in place of `old`, the same object that was appended, if it is still kept."""
-        for index, turn in enumerate(self._turns):
+        for turn in self._turns:
             if any(message is old for message in turn):
-                self._turns[index] = tuple(new if message is old else message for message in turn)
+                self.rewrite(old, *(new if message is old else message for message in turn))
+                return
+
+    def rewrite(self, member: Message, *messages: Message) -> None:
+        """Put `messages` in place of the turn that `member` is in, the same object, if that is still kept."""
+        for index, turn in enumerate(self._turns):
+            if messages and any(message is member for message in turn):
+                self._turns[index] = messages
+                self._count += len(messages) - len(turn)
+                self._trim()
+                return
 
     def replace(self, messages: Iterable[Message]) -> None:
         """Put other messages in place of all; a turn begins with each message of the caller."""
@@ -62,4 +77,14 @@ class History:
 
     def to_list(self) -> list[dict[str, object]]:
         """The messages as plain JSON data."""
-        return [asdict(message) for message in self.messages]
+        return [_plain(message) for message in self.messages]
+
+
+def _plain(message: Message) -> dict[str, object]:
+    """A message without the parts that only messages about tools have, unless it is one."""
+    plain = asdict(message)
+    for key in ("tool_calls", "tool_call_id"):
+        plain[key] = list(plain[key]) if key == "tool_calls" else plain[key]
+        if not plain[key]:
+            del plain[key]
+    return plain

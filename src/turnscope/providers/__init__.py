@@ -16,13 +16,14 @@ from turnscope.providers._protocols import (
     STTConnection,
     STTStream,
     TextDelta,
+    ToolSpec,
     Transcript,
     TTSConnection,
     Usage,
     VADStream,
     VoiceOptions,
 )
-from turnscope.providers._scripted_llm import Rule, ScriptedLLM
+from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
 from turnscope.providers._whisper import WhisperSTT
 
@@ -41,11 +42,13 @@ __all__ = [
     "Rule",
     "STTConnection",
     "STTStream",
+    "ScriptedCall",
     "ScriptedLLM",
     "SileroVAD",
     "SpeechChunk",
     "TTSConnection",
     "TextDelta",
+    "ToolSpec",
     "Transcript",
     "Usage",
     "VADStream",

@@ -17,7 +17,7 @@ from turnscope.core import Message
 from turnscope.providers._http_stream import HttpError, HttpStream, WholeBody, send
 from turnscope.providers._openai_request import endpoint, request_headers, request_options, secrets_in
 from turnscope.providers._openai_wire import AnswerReader, ModelFailure, error_message, request_body, shorten
-from turnscope.providers._protocols import LLMItem, Resources
+from turnscope.providers._protocols import LLMItem, Resources, ToolSpec
 
 __all__ = ["OpenAIChatLLM"]
 
@@ -48,8 +48,8 @@ class OpenAIChatLLM:
             as ``max_tokens``, which OpenAI has deprecated and others know, everywhere else.
         include_usage: Ask for a final `Usage`. Some servers reject the request for it (Mistral: HTTP 422).
         extra_headers: Sent with every request; treated as secret.
-        extra_body: Further members of the request's JSON; they win over those above. ``model``, ``messages`` and
-            ``stream`` are not among them.
+        extra_body: Further members of the request's JSON; they win over those above. ``model``, ``messages``,
+            ``stream`` and ``tools`` are not among them.
         http2: Speak HTTP/2 if the server offers it, which it can only through TLS: an answer given up then costs no
             connection. Over HTTP/1.1 it does.
         connect_timeout_s: Seconds to connect; a handshake of TLS has as many again.
@@ -135,8 +135,10 @@ class OpenAIChatLLM:
         context = _shared_ssl_context(resources, self._http2)
         return httpx.AsyncClient(http2=self._http2, verify=context, limits=_CONNECTIONS)
 
-    def _request(self, client: httpx.AsyncClient, messages: Sequence[Message]) -> httpx.Request:
-        body = request_body(self._model, messages, self._options)
+    def _request(
+        self, client: httpx.AsyncClient, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> httpx.Request:
+        body = request_body(self._model, messages, self._options, tools)
         request = client.build_request("POST", self._url, headers=self._headers, content=body)
         request.url = self._url
         request.stream = WholeBody(body)
@@ -163,14 +165,16 @@ class _ChatConnection:
         self._client = client
 
     @asynccontextmanager
-    async def open_stream(self, messages: Sequence[Message]) -> AsyncIterator["_Answer"]:
+    async def open_stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncIterator["_Answer"]:
         llm = self._llm
         deadline = trio.current_time() + llm._first_token_timeout_s
         http: HttpStream | None = None
         failure: HttpError | ModelFailure = llm._first_token_timeout()
         with trio.move_on_at(deadline):
             try:
-                request = llm._request(self._client, messages)
+                request = llm._request(self._client, messages, tools)
                 http = await send(self._client, request, connect_timeout_s=llm._connect_timeout_s)
             except HttpError as exc:
                 failure = exc
@@ -256,13 +260,13 @@ class _Answer:
     def _be_patient_again(self) -> None:
         if self._reader.finished:
             self._patience_s = _USAGE_GRACE_S
-        elif self._reader.has_text:
+        elif self._reader.has_begun:
             self._patience_s = self._llm._stall_timeout_s
 
     def _time_out(self) -> None:
         if self._reader.finished:
             self._end()  # every word is here; only the usage, or the goodbye, is not
-        elif self._reader.has_text:
+        elif self._reader.has_begun:
             raise ModelFailure(f"stall timeout: nothing came for {self._llm._stall_timeout_s:g} s after the last piece")
         else:
             raise self._llm._first_token_timeout()

@@ -15,7 +15,7 @@ from turnscope.providers._openai_wire import request_body
 
 __all__ = ["endpoint", "request_headers", "request_options", "secrets_in"]
 
-_RESERVED_OPTIONS = frozenset({"model", "messages", "stream"})
+_RESERVED_OPTIONS = frozenset({"model", "messages", "stream", "tools"})
 _RESERVED_HEADERS = frozenset(
     "host content-length content-type transfer-encoding connection accept accept-encoding".split()
 )
@@ -84,7 +84,7 @@ def request_options(
     include_usage: bool,
     extra: Mapping[str, object],
 ) -> dict[str, object]:
-    """The members of a request's JSON besides the model, the messages and ``stream``.
+    """The members of a request's JSON besides the model, the messages, the tools and ``stream``.
 
     Raises:
         ConfigError: One is out of range, reserved, or not JSON.

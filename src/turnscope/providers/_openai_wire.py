@@ -10,7 +10,8 @@ from typing import Any
 
 from turnscope._errors import ProtocolError
 from turnscope.core import Message
-from turnscope.providers._protocols import LLMItem, TextDelta, Usage
+from turnscope.providers._openai_tools import ToolCallAssembler, tools_on_the_wire, with_tool_calls
+from turnscope.providers._protocols import LLMItem, TextDelta, ToolSpec, Usage
 from turnscope.providers._sse import ServerSentEvent, SSEParser
 
 __all__ = ["AnswerReader", "ModelFailure", "error_message", "request_body", "shorten"]
@@ -23,7 +24,9 @@ class ModelFailure(Exception):
     """The server says that it failed, or what it says is not an answer."""
 
 
-def request_body(model: str, messages: Iterable[Message], options: Mapping[str, object]) -> bytes:
+def request_body(
+    model: str, messages: Iterable[Message], options: Mapping[str, object], tools: Sequence[ToolSpec] = ()
+) -> bytes:
     """The JSON of a request for a streamed answer.
 
     An assistant's message holds what was heard of it; one of which nothing was heard was never said, and is left out
@@ -33,13 +36,20 @@ def request_body(model: str, messages: Iterable[Message], options: Mapping[str, 
         model: The server's name for the model.
         messages: The conversation so far.
         options: Further members of the object.
+        tools: What the model may call.
 
     Raises:
         TypeError, ValueError: `options` cannot be written as JSON.
     """
-    said = [{"role": m.role, "content": m.text} for m in messages if m.text or m.role != "assistant"]
-    body = {"model": model, "messages": said, "stream": True, **options}
+    said = [_on_the_wire(m) for m in messages if m.is_sent or m.role != "assistant"]
+    body = {"model": model, "messages": said, "stream": True, **tools_on_the_wire(tools), **options}
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _on_the_wire(message: Message) -> dict[str, object]:
+    if message.tool_calls or message.role == "tool":
+        return with_tool_calls(message)
+    return {"role": message.role, "content": message.text}
 
 
 class AnswerReader:
@@ -51,8 +61,8 @@ class AnswerReader:
     chunk, fail in the middle with an object that holds ``error``, or end without ``[DONE]``.
 
     Attributes:
-        has_text: Some text has come.
-        finished: The text is complete; the usage may still come.
+        has_begun: Some text, or a part of a tool call, has come.
+        finished: The answer is complete; the usage may still come.
         done: The server has said that nothing follows.
     """
 
@@ -60,12 +70,13 @@ class AnswerReader:
         self._events = SSEParser()
         self._chars = 0
         self._usage: Usage | None = None
-        self.has_text = False
+        self._tool_calls = ToolCallAssembler()
+        self.has_begun = False
         self.finished = False
         self.done = False
 
     def feed(self, chunk: bytes, items: deque[LLMItem]) -> bool:
-        """Take the next bytes of the body, and append the pieces of text in them to `items`.
+        """Take the next bytes of the body, and append the pieces of text and the complete tool calls to `items`.
 
         Returns:
             Whether they complete any data, rather than being only signs of life.
@@ -90,8 +101,10 @@ class AnswerReader:
         for event in self._events.finish():
             if _is_whole(event.data):
                 self._take(event, items)
-        if not self.finished and not (self.done and self.has_text):
-            raise ModelFailure("the answer was cut short: it ended without a finish_reason")
+        if not self.finished:
+            if not (self.done and self.has_begun):
+                raise ModelFailure("the answer was cut short: it ended without a finish_reason")
+            items.extend(self._tool_calls.calls())
         if self._usage is not None:
             items.append(self._usage)
             self._usage = None
@@ -119,20 +132,25 @@ class AnswerReader:
         delta = choice.get("delta")
         if isinstance(delta, dict):
             text = _text(delta.get("content")) or _text(delta.get("refusal"))
+            self._count(len(text) + self._tool_calls.take(_dicts(delta.get("tool_calls"))))
             if text:
-                self._chars += len(text)
-                if self._chars > _MAX_ANSWER_CHARS:
-                    raise ModelFailure(f"the answer is longer than {_MAX_ANSWER_CHARS} characters")
-                self.has_text = True
                 items.append(TextDelta(text))
         reason = choice.get("finish_reason")
         if not reason:
             return
-        if reason in ("tool_calls", "function_call"):
-            raise ModelFailure("the model calls a tool, but it was given none that can be called")
         if reason in ("content_filter", "error"):
             raise ModelFailure(f"the answer was broken off: finish_reason {reason!r}")
+        calls = [] if self.finished else self._tool_calls.calls()
+        if reason in ("tool_calls", "function_call") and not (calls or self.finished):
+            raise ModelFailure(f"the answer ended with the finish_reason {reason!r}, but it calls no tool")
+        items.extend(calls)
         self.finished = True
+
+    def _count(self, chars: int) -> None:
+        self._chars += chars
+        if self._chars > _MAX_ANSWER_CHARS:
+            raise ModelFailure(f"the answer is longer than {_MAX_ANSWER_CHARS} characters")
+        self.has_begun = self.has_begun or chars > 0
 
 
 def error_message(body: bytes) -> str:

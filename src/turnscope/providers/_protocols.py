@@ -12,12 +12,12 @@ is part of the type. All of them obey one contract, which the conformance suite 
 CPU-bound work goes through `Resources.compute`, never through a thread of the provider's own.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
-from turnscope.core import Message, Samples, WordTiming
+from turnscope.core import Message, Samples, ToolCall, WordTiming
 
 __all__ = [
     "LLM",
@@ -33,6 +33,7 @@ __all__ = [
     "SpeechChunk",
     "TTSConnection",
     "TextDelta",
+    "ToolSpec",
     "Transcript",
     "Usage",
     "VADStream",
@@ -187,8 +188,23 @@ class Usage:
     output_tokens: int
 
 
-LLMItem = TextDelta | Usage
-"""What a language model streams."""
+LLMItem = TextDelta | ToolCall | Usage
+"""What a language model streams. A tool call comes when it is complete; any number of them ends an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool, as a model is told of it.
+
+    Attributes:
+        name: What the model calls it by: letters, digits, ``_`` and ``-``, at most 64 of them.
+        description: What it does and when to use it.
+        parameters: JSON Schema of the object with its arguments.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
 
 
 @runtime_checkable
@@ -208,8 +224,15 @@ class LLM(Protocol):
 class LLMConnection(Protocol):
     """What the requests of one session share."""
 
-    def open_stream(self, messages: Sequence[Message]) -> AbstractAsyncContextManager[AsyncIterator[LLMItem]]:
-        """Ask for the next message after `messages`; iterating gives its pieces."""
+    def open_stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AbstractAsyncContextManager[AsyncIterator[LLMItem]]:
+        """Ask for the next message after `messages`; iterating gives its pieces.
+
+        Args:
+            messages: The conversation so far. Tool calls in it are followed by their results.
+            tools: What the model may call. One that cannot call tools may ignore them.
+        """
         ...
 
 

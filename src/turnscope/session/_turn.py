@@ -297,6 +297,6 @@ class Turn:
         system = (Message("system", instructions),) if instructions else ()
         return (
             *system,
-            *(message for message in self._context.history.messages if message.text),
+            *(message for message in self._context.history.messages if message.is_sent),
             Message("user", order.text),
         )
