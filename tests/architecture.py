@@ -121,7 +121,7 @@ def definitions(module: Module) -> dict[str, str | None]:
     body = ast.parse(module.source).body
     for node, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found.setdefault(node.name, ast.get_docstring(node))
+            found[node.name] = ast.get_docstring(node) or found.get(node.name)  # overloads have none
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [target.id for target in targets if isinstance(target, ast.Name)]

@@ -10,6 +10,7 @@ from turnscope._errors import (
     ProtocolError,
     ProviderError,
     SessionClosed,
+    ToolWithdrawn,
     TransportError,
     TurnscopeError,
 )
@@ -35,7 +36,7 @@ from turnscope.providers import (
     VoiceOptions,
     WhisperSTT,
 )
-from turnscope.session import Agent, Session, load_lexicon, open_runtime, open_session
+from turnscope.session import Agent, Session, Tool, ToolContext, load_lexicon, open_runtime, open_session, tool
 from turnscope.sim import simulate
 from turnscope.transports import WavTransport, memory_pair
 
@@ -61,6 +62,9 @@ __all__ = [
     "SessionClosed",
     "SileroVAD",
     "State",
+    "Tool",
+    "ToolContext",
+    "ToolWithdrawn",
     "TransportError",
     "TurnscopeError",
     "VoiceOptions",
@@ -73,4 +77,5 @@ __all__ = [
     "open_runtime",
     "open_session",
     "simulate",
+    "tool",
 ]

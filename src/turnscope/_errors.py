@@ -9,6 +9,7 @@ __all__ = [
     "ProtocolError",
     "ProviderError",
     "SessionClosed",
+    "ToolWithdrawn",
     "TransportError",
     "TurnscopeError",
 ]
@@ -50,3 +51,7 @@ class AudioError(TurnscopeError):
 
 class SessionClosed(TurnscopeError):
     """The session has ended; what was asked of it can no longer happen."""
+
+
+class ToolWithdrawn(TurnscopeError):
+    """A tool said that it commits itself, but its call has been cancelled; it must not go on."""

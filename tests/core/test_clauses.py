@@ -59,6 +59,11 @@ def test_clauses_put_together_are_the_reply(text: str, clause_settings: ClauseSe
         assert clause.text == text[clause.start : clause.stop] != ""
 
 
+def test_a_row_of_full_stops_at_the_end_does_not_make_a_clause_too_long() -> None:
+    text = '......… …  ""word ----------...'
+    assert texts(text, ClauseSettings(min_chars=1, max_chars=30, first_break_chars=None)) == [text[:18], text[18:]]
+
+
 @given(TEXTS, SETTINGS)
 @settings(max_examples=300)
 def test_no_clause_is_longer_than_the_longest(text: str, clause_settings: ClauseSettings) -> None:

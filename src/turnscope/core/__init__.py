@@ -60,6 +60,7 @@ from turnscope.core._floor_settings import FloorSettings
 from turnscope.core._history import History
 from turnscope.core._input_clock import PAUSE_S, GapReason, InputClock, Placement
 from turnscope.core._inputs import (
+    AttemptCommitted,
     AttemptJoined,
     AudioFinished,
     AudioStarted,
@@ -78,6 +79,8 @@ from turnscope.core._inputs import (
     SpeechStarted,
     SpeechStopped,
     TextReceived,
+    ToolsDone,
+    ToolsRunning,
     TranscriptReceived,
     TurnFailed,
     TurnJoined,
@@ -124,6 +127,14 @@ from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
 from turnscope.core._speculation import Speculation, SpeculationPolicy, word_similarity
 from turnscope.core._spend import Spend, SpendLedger, SpendRecord, fold_spend
 from turnscope.core._states import TRANSITIONS, State, Trigger, next_state
+from turnscope.core._tool_events import (
+    ModelAsked,
+    ToolCalled,
+    ToolFinishedLate,
+    ToolSettled,
+    ToolStarted,
+    ToolStuck,
+)
 from turnscope.core._words import WordTiming
 
 __all__ = [
@@ -140,6 +151,7 @@ __all__ = [
     "AllConfirm",
     "AnyConfirms",
     "AttemptCancelled",
+    "AttemptCommitted",
     "AttemptJoined",
     "AttemptSpent",
     "AttemptStarted",
@@ -201,6 +213,7 @@ __all__ = [
     "MinConfidence",
     "MinSpeech",
     "MinWords",
+    "ModelAsked",
     "OpenTurn",
     "Order",
     "Outcome",
@@ -255,6 +268,13 @@ __all__ = [
     "StopListening",
     "TextReceived",
     "ToolCall",
+    "ToolCalled",
+    "ToolFinishedLate",
+    "ToolSettled",
+    "ToolStarted",
+    "ToolStuck",
+    "ToolsDone",
+    "ToolsRunning",
     "TranscriptReceived",
     "TranscriptUpdated",
     "Trigger",

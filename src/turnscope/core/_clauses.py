@@ -200,7 +200,7 @@ class ClauseSegmenter:
                     stop = None
             if stop is not None and self._long_enough(stop):
                 return stop
-            self._scan = after
+            self._scan = min(after, limit)  # a row of ends may reach beyond it
         return None
 
     def _char(self, at: int) -> str:

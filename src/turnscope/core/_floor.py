@@ -10,8 +10,8 @@ from turnscope.core import _orders as do
 from turnscope.core._audio import to_samples
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing, Score
-from turnscope.core._interrupting import Interrupting
 from turnscope.core._states import State, Trigger
+from turnscope.core._tool_waiting import ToolWaiting
 
 __all__ = ["Floor"]
 
@@ -19,7 +19,7 @@ MAX_ZOMBIES = 1
 """How many turns at once may have tasks that do not end, before the session gives up."""
 
 
-class Floor(Interrupting):
+class Floor(ToolWaiting):
     """Decides who speaks.
 
     Feed it inputs in the order of their `sample` with `receive`, and carry out what it orders, in order. Whenever
@@ -69,6 +69,12 @@ class Floor(Interrupting):
                 self._speculation_failed(item)
             case inp.TurnJoined():
                 self._joined(item.turn_id)
+            case inp.ToolsRunning():
+                self._tools_running(item)
+            case inp.ToolsDone():
+                self._tools_done(item)
+            case inp.AttemptCommitted():
+                self._attempt_committed(item)
             case inp.SayRequested():
                 self._claim_id(item.turn_id)
                 self._says.append(item)
@@ -205,10 +211,7 @@ class Floor(Interrupting):
         self._deadlines.clear("answer")
         self._emit(ev.SpeechStartsPlaying(self._now, holder.turn_id))
         self._go(Trigger.FIRST_AUDIO, holder.turn_id)
-        if holder.hearing is not None:
-            self._bind(holder.hearing)
-            holder.hearing = None
-            self._order(do.StopListening(holder.turn_id))
+        self._make_final(holder)
         self._end_step()
         if self._heard is not None:
             self._step_back(holder, self._heard)

@@ -31,6 +31,8 @@ class Holder:
     """Its answer is to begin once no other turn is left."""
     audible: bool = False
     yielded: bool = False
+    tools: bool = False
+    """It waits for tools."""
 
 
 class FloorState:

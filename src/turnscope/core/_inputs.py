@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from turnscope._errors import ProtocolError
 
 __all__ = [
+    "AttemptCommitted",
     "AttemptJoined",
     "AudioFinished",
     "AudioStarted",
@@ -27,6 +28,8 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "TextReceived",
+    "ToolsDone",
+    "ToolsRunning",
     "TranscriptReceived",
     "TurnFailed",
     "TurnJoined",
@@ -173,6 +176,31 @@ class AttemptJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsRunning:
+    """The answer of a turn waits for tools."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsDone:
+    """It does not any more."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptCommitted:
+    """A tool of an attempt has done, or is about to do, what cannot be undone."""
+
+    sample: int
+    turn_id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnJoined:
     """Every task of a turn has ended."""
 
@@ -247,6 +275,9 @@ FloorInput = (
     | SpeculationFailed
     | AttemptJoined
     | TurnJoined
+    | ToolsRunning
+    | ToolsDone
+    | AttemptCommitted
     | SayRequested
     | SayCancelled
     | TextReceived

@@ -6,18 +6,24 @@ from turnscope.session._handles import SayHandle
 from turnscope.session._lexicon import load_lexicon
 from turnscope.session._runtime import Runtime, ThreadCompute, open_runtime
 from turnscope.session._session import Session, open_session
+from turnscope.session._tool import OnInterruption, Tool, tool
+from turnscope.session._tool_context import ToolContext
 from turnscope.session._zombies import unblock
 
 __all__ = [
     "Agent",
+    "OnInterruption",
     "Record",
     "Runtime",
     "SayHandle",
     "Session",
     "Sink",
     "ThreadCompute",
+    "Tool",
+    "ToolContext",
     "load_lexicon",
     "open_runtime",
     "open_session",
+    "tool",
     "unblock",
 ]

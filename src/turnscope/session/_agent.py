@@ -1,6 +1,7 @@
 """What an agent is made of: providers and settings, checked once and then left alone."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from turnscope._errors import ConfigError
@@ -16,6 +17,7 @@ from turnscope.core import (
     SpeechEdgeSettings,
 )
 from turnscope.providers import LLM, STT, TTS, VAD, VoiceOptions
+from turnscope.session._tool import Tool
 
 __all__ = ["Agent"]
 
@@ -30,6 +32,7 @@ class Agent:
         llm: Answers.
         tts: Speaks the answer.
         instructions: The system message; empty for none.
+        tools: What the model can call.
         voice: How to speak.
         turn_edges: What counts as speech when the caller may start a turn.
         barge_in_edges: What counts as speech while the agent is audible.
@@ -39,6 +42,9 @@ class Agent:
         max_history_messages: How much of the conversation the model is given.
         provider_timeout_s: A model that gives nothing for so long has failed, and its turn with it.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
+        tool_timeout_s: A call of a tool that takes longer has failed, unless the tool says otherwise.
+        max_concurrent_tools: So many calls run at once in a session; more wait.
+        max_tool_rounds: A turn whose model has called tools so often, and then does so again, has failed.
         join_deadline_s: How long the tasks of a cancelled turn may take to end before their provider is blamed.
         speculation: Whether answers are begun before the caller's turn is known to be over.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
@@ -49,6 +55,7 @@ class Agent:
     llm: LLM
     tts: TTS
     instructions: str = ""
+    tools: Sequence[Tool] = ()
     voice: VoiceOptions = VoiceOptions()
     turn_edges: SpeechEdgeSettings = TURN_EDGES
     barge_in_edges: SpeechEdgeSettings = BARGE_IN_EDGES
@@ -58,6 +65,9 @@ class Agent:
     max_history_messages: int = 100
     provider_timeout_s: float = 10.0
     answer_timeout_s: float = 20.0
+    tool_timeout_s: float = 20.0
+    max_concurrent_tools: int = 8
+    max_tool_rounds: int = 8
     join_deadline_s: float = 1.0
     speculation: Speculation = field(default_factory=Speculation)
     away_after_s: float | None = None
@@ -71,13 +81,25 @@ class Agent:
                 raise ConfigError(f"{name} must be a {name.upper()} provider, got {type(part).__name__}")
         if self.vad.input_hz != CLOCK_HZ:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
-        for name in ("provider_timeout_s", "answer_timeout_s", "join_deadline_s"):
+        for name in ("provider_timeout_s", "answer_timeout_s", "tool_timeout_s", "join_deadline_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
-        if self.max_history_messages < 1:
-            raise ConfigError(f"max_history_messages must be at least 1, got {self.max_history_messages}")
+        for name in ("max_history_messages", "max_concurrent_tools", "max_tool_rounds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        self._check_tools()
+
+    def _check_tools(self) -> None:
+        object.__setattr__(self, "tools", tuple(self.tools))
+        names: set[str] = set()
+        for index, tool in enumerate(self.tools):
+            if not isinstance(tool, Tool):
+                raise ConfigError(f"tools[{index}] must be a Tool, got {type(tool).__name__}; make one with @tool")
+            if tool.name in names:
+                raise ConfigError(f"tools[{index}] is the second that is called {tool.name!r}")
+            names.add(tool.name)
 
     @property
     def floor_settings(self) -> FloorSettings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from turnscope.core import AttemptSpent, Clause, Event, Message, SpokenText, StartAttempt
+from turnscope.session._calling import Calling
 from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
 from turnscope.session._playout import Voice
 from turnscope.session._speaking import Speaking
@@ -30,11 +31,16 @@ class Attempt:
     Args:
         order: What to answer.
         context: The session, as far as a turn may use it.
+        on_settled: Called whenever a tool's call has been settled.
         on_failure: Told at once when a part of the attempt fails.
     """
 
     def __init__(
-        self, order: StartAttempt, context: "TurnContext", on_failure: Callable[["Attempt", BaseException], None]
+        self,
+        order: StartAttempt,
+        context: "TurnContext",
+        on_settled: Callable[[], None],
+        on_failure: Callable[["Attempt", BaseException], None],
     ) -> None:
         self.order: StartAttempt = order
         self.scope: trio.CancelScope = trio.CancelScope()
@@ -57,13 +63,18 @@ class Attempt:
             tts=MeteredTTS(context.tts, self._meter),
             publish=self._publish,
         )
+        self.calling: Calling = Calling(order, self._context, on_settled)
         self._untold: list[Event] = []
         """What happened in it before it was admitted."""
         self._finished = False
         self._on_failure = on_failure
 
-    async def run(self, messages: tuple[Message, ...]) -> bool:
-        """Answer `messages`. Returns whether the attempt ran to its end."""
+    async def run(self, messages: Callable[[], tuple[Message, ...]]) -> bool:
+        """Answer. Returns whether the attempt ran to its end.
+
+        Args:
+            messages: Gives what the model is told, with all that has been said and called by then.
+        """
         if self.scope.cancel_called:
             return False
         broken = False
@@ -77,8 +88,8 @@ class Attempt:
         self._finished = not (broken or self.scope.cancelled_caught)
         return self._finished
 
-    async def _think_and_speak(self, messages: tuple[Message, ...]) -> None:
-        thinking = Thinking(self.order, self._context, self.spoken, self.busy)
+    async def _think_and_speak(self, messages: Callable[[], tuple[Message, ...]]) -> None:
+        thinking = Thinking(self.order, self._context, self.spoken, self.calling, self.busy, self.admitted)
         speaking = Speaking(self.order, self._context, self.spoken, self.voice, self.busy)
         ahead = SPECULATIVE_CLAUSES if self.order.speculative else 1
         clauses_out, clauses_in = trio.open_memory_channel[Clause](ahead)
@@ -91,6 +102,11 @@ class Attempt:
         if not self._context.agent.speculation.synthesize and not self.admitted.is_set():
             await self.admitted.wait()
         await speaking.run(clauses)
+
+    @property
+    def asked(self) -> str:
+        """What the caller wants answered; empty if the agent speaks of itself."""
+        return "" if self.order.verbatim else self.order.text
 
     def admit(self, text: str) -> None:
         """It is the answer to `text`: let it be heard, and tell what has happened in it by now."""
@@ -111,6 +127,7 @@ class Attempt:
         """Take it back; nothing of it was heard. Idempotent."""
         self.cancelled_for = self.cancelled_for or cause
         self.voice.shut()
+        self.calling.release(cause)
         self.scope.cancel(reason=cause)
 
     def spent(self, ending: str) -> AttemptSpent:

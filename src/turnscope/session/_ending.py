@@ -1,6 +1,6 @@
 """How a turn ends: silence, what was heard, the history, and its one outcome, in this order."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -22,6 +22,7 @@ from turnscope.core import (
     WordsHeard,
 )
 from turnscope.session._attempt import Attempt
+from turnscope.session._exchange import Exchange
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
@@ -40,21 +41,27 @@ class Ending:
     Args:
         turn_id: The turn's.
         context: The session, as far as a turn may use it.
+        exchange: What the turn adds to the conversation.
     """
 
-    def __init__(self, turn_id: int, context: "TurnContext") -> None:
+    def __init__(self, turn_id: int, context: "TurnContext", exchange: Exchange) -> None:
         self.outcome: Outcome | None = None
         self.published: trio.Event = trio.Event()
         """Set when `outcome` is final and the `TurnEnded` event has been published, if there is one."""
         self._turn_id = turn_id
         self._context = context
-        self._remembered: Message | None = None
+        self._exchange = exchange
+        self._compose: Callable[[], tuple[Message, ...]] | None = None
+        """Gives what is to be kept of the turn, as things stand."""
+        self._kept: tuple[Message, ...] = ()
+        """What the history holds of the turn."""
 
     def cut(self, attempt: Attempt | None, cause: Cause, *, text_goes_on: bool = False) -> None:
         """Shut the gate and fix what was heard, at this moment. With `text_goes_on`, more to display may come."""
         if self.outcome is not None:
+            _release(attempt, "" if text_goes_on else cause.reason)
             return
-        heard, last_sent, silence = self._silence(attempt, text_goes_on=text_goes_on)
+        heard, last_sent, silence = self._silence(attempt, cause.reason, text_goes_on=text_goes_on)
         if cause.reason in CLOSING_REASONS:
             self.outcome = HungUp(cause.reason, heard.heard)
             return
@@ -72,25 +79,29 @@ class Ending:
     def give_up(self, attempt: Attempt | None, failure: ProviderError) -> None:
         """A provider let the turn down: silence, keep what was heard, and say who it was."""
         if self.outcome is None:
-            heard, _, _ = self._silence(attempt)
+            heard, _, _ = self._silence(attempt, "failed")
             self.outcome = Failed(failure.provider, failure.message, heard.heard)
         self.publish_failure(failure)
 
     def complete(self, attempt: Attempt) -> None:
         """The attempt has run to its end: all was heard, or its voice had been silenced and its text went on."""
-        text = attempt.spoken.text.strip()
         if self.outcome is None:
             self._publish_words(attempt)
-            self._remember(attempt, text, interrupted=False, unheard="")
-            self.outcome = Completed(text)
-        elif self._remembered is not None:
-            unheard = text[len(self._remembered.text) :].strip()
-            self._context.history.amend(self._remembered, replace(self._remembered, unheard=unheard))
+            self._remember(attempt, len(attempt.spoken.text), interrupted=False)
+            self.outcome = Completed(attempt.spoken.text.strip())
+        self.rewrite()
 
     def complete_without_answer(self) -> None:
         """There was nothing to answer."""
         if self.outcome is None:
+            self._remember(None, 0, interrupted=False)
             self.outcome = Completed("")
+
+    def rewrite(self) -> None:
+        """More is known of what the history holds of this turn: a tool's result, or the rest of a text."""
+        if self._compose is not None and self._kept:
+            before, self._kept = self._kept, self._compose()
+            self._context.history.rewrite(before[0], *self._kept)
 
     def publish(self, *, joined: bool, blamed: str = "") -> None:
         """Say how the turn has ended."""
@@ -104,14 +115,18 @@ class Ending:
         self._context.publish(ProviderFailed(now, self._turn_id, failure.provider, failure.message))
 
     def _silence(
-        self, attempt: Attempt | None, *, text_goes_on: bool = False
+        self, attempt: Attempt | None, reason: str, *, text_goes_on: bool = False
     ) -> tuple[HeardText, int | None, int | None]:
         """Shut the gate; keep what was heard; say until when samples were sent, and when all is silent."""
         if attempt is None:
+            self._remember(None, 0, interrupted=True)
             return NOTHING_HEARD, None, None
         last_sent, silence = attempt.voice.shut()
         heard = attempt.spoken.heard(attempt.voice.playback.heard_until)
-        self._remember(attempt, heard.heard, interrupted=True, unheard=heard.unheard, also_nothing=text_goes_on)
+        _release(attempt, "" if text_goes_on else reason)
+        text = attempt.spoken.text
+        cut = len(text) - len(text.lstrip()) + len(heard.heard) if heard.heard else 0
+        self._remember(attempt, cut, interrupted=True, also_nothing=text_goes_on)
         self._context.publish(GateShut(self._context.now(), self._turn_id, last_sent, silence))
         self._publish_words(attempt)
         return heard, last_sent, silence
@@ -125,11 +140,24 @@ class Ending:
                 words.append(HeardWord(word.text, to_clock(start), to_clock(last + 1), word.estimated))
         self._context.publish(WordsHeard(self._context.now(), self._turn_id, tuple(words)))
 
-    def _remember(
-        self, attempt: Attempt, heard: str, *, interrupted: bool, unheard: str, also_nothing: bool = False
-    ) -> None:
-        """Put into the history what was asked and what was heard of the answer."""
-        asked = () if attempt.order.verbatim else (Message("user", attempt.order.text),)
-        answered = (Message("assistant", heard, interrupted, unheard),) if heard or unheard or also_nothing else ()
-        self._remembered = next(iter(answered), None)
-        self._context.history.append(*asked, *answered)
+    def _remember(self, attempt: Attempt | None, cut: int, *, interrupted: bool, also_nothing: bool = False) -> None:
+        """Put into the history what was asked, which tools were called, and what was heard: the text before `cut`."""
+        if attempt is None and not self._exchange.has_calls:
+            return
+
+        def compose() -> tuple[Message, ...]:
+            if attempt is None:
+                return self._exchange.as_heard(None, "", 0, (), interrupted=interrupted)
+            text, rounds = attempt.spoken.text, attempt.calling.rounds
+            return self._exchange.as_heard(
+                attempt.asked, text, cut, rounds, interrupted=interrupted, also_nothing=also_nothing
+            )
+
+        self._compose, self._kept = compose, compose()
+        self._context.history.append(*self._kept)
+
+
+def _release(attempt: Attempt | None, reason: str) -> None:
+    """Leave the tools of an attempt that was cut off for `reason` to their policies."""
+    if attempt is not None and reason:
+        attempt.calling.release(reason)

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from turnscope.core import CLOCK_HZ, Message
+from turnscope.core import CLOCK_HZ, Message, ToolCall
 from turnscope.providers import (
     LLMConnection,
     LLMItem,
     SpeechChunk,
     TextDelta,
+    ToolSpec,
     TTSConnection,
     Usage,
     VoiceOptions,
@@ -40,6 +41,9 @@ class _Request:
         elif isinstance(item, TextDelta):
             self.pieces += 1
             self.output_chars += len(item.text)
+        elif isinstance(item, ToolCall):
+            self.pieces += 1
+            self.output_chars += len(item.name) + len(item.arguments)
 
     @property
     def input_tokens(self) -> int:
@@ -125,10 +129,13 @@ class MeteredLLM:
         self._meter = meter
 
     @asynccontextmanager
-    async def open_stream(self, messages: Sequence[Message]) -> AsyncGenerator[AsyncIterator[LLMItem]]:
+    async def open_stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[AsyncIterator[LLMItem]]:
         """See `turnscope.providers.LLMConnection.open_stream`."""
         take = self._meter.ask(messages)
-        async with self._llm.open_stream(messages) as items:
+        stream = self._llm.open_stream(messages, tools) if tools else self._llm.open_stream(messages)
+        async with stream as items:
             yield _Counted(items, take)
 
 

@@ -40,8 +40,12 @@ class ThreadCompute:
 class Runtime:
     """Made by `open_runtime`; passed to `open_session`."""
 
-    def __init__(self, compute: Compute, max_sessions: int, blocking: BlockingWatch | None = None) -> None:
+    def __init__(
+        self, compute: Compute, tool_compute: Compute, max_sessions: int, blocking: BlockingWatch | None = None
+    ) -> None:
         self.resources: Resources = Resources(compute)
+        self.tool_compute: Compute = tool_compute
+        """Where synchronous tools run: apart from models, as they may wait for long."""
         self._blocking = blocking
         self._max_sessions = max_sessions
         self._sessions = 0
@@ -76,7 +80,7 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    *, compute: Compute | None = None, workers: int = 2, max_sessions: int = 100
+    *, compute: Compute | None = None, workers: int = 2, tool_workers: int = 16, max_sessions: int = 100
 ) -> AsyncGenerator[Runtime]:
     """What sessions of one process share. Sessions opened with it must be left before it is.
 
@@ -84,14 +88,16 @@ async def open_runtime(
         compute: Where CPU-bound work runs; by default worker threads, and tasks that block the event loop are noticed
             (`turnscope.core.LoopBlocked`).
         workers: How many of them.
+        tool_workers: How many threads there are for tools that are synchronous functions, beside the others. With
+            `compute`, tools run there, too.
         max_sessions: One more is refused with `ConfigError`.
     """
     if compute is not None:
-        yield Runtime(compute, max_sessions)
+        yield Runtime(compute, compute, max_sessions)
         return
     watch = BlockingWatch()
     trio.lowlevel.add_instrument(watch)
     try:
-        yield Runtime(ThreadCompute(workers), max_sessions, watch)
+        yield Runtime(ThreadCompute(workers), ThreadCompute(tool_workers), max_sessions, watch)
     finally:
         trio.lowlevel.remove_instrument(watch)

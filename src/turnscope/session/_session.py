@@ -41,7 +41,7 @@ from turnscope.core import (
     TextReceived,
     YieldSpeech,
 )
-from turnscope.providers import LLMConnection, STTConnection, TTSConnection
+from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection
 from turnscope.session._agent import Agent
 from turnscope.session._blame import blame
 from turnscope.session._bus import EventBus, Sink
@@ -50,6 +50,7 @@ from turnscope.session._ears import Ears
 from turnscope.session._handles import SayHandle
 from turnscope.session._playout import Playout
 from turnscope.session._runtime import Runtime, open_runtime
+from turnscope.session._toolbox import Toolbox
 from turnscope.session._turn import Turn, TurnContext
 from turnscope.session._watcher import Watcher
 from turnscope.transports import Transport
@@ -83,6 +84,7 @@ class Session:
         transport: Transport,
         connections: tuple[STTConnection, LLMConnection, TTSConnection],
         nursery: trio.Nursery,
+        tool_compute: Compute,
         *,
         session_id: str,
         metadata: Mapping[str, str],
@@ -106,6 +108,18 @@ class Session:
         self._end_reason = "shutdown"
         self._concluded = trio.Event()
         self._failure: TurnscopeError | None = None
+        self._tools = Toolbox(
+            places=agent.max_concurrent_tools,
+            timeout_s=agent.tool_timeout_s,
+            stop_s=agent.join_deadline_s,
+            compute=tool_compute,
+            session_id=session_id,
+            metadata=self.metadata,
+            history=self.history,
+            now=self._clock.now,
+            feed=self._watcher.feed,
+            publish=self._bus.publish,
+        )
         stt, llm, tts = connections
         self._context = TurnContext(
             agent,
@@ -116,6 +130,7 @@ class Session:
             stt,
             llm,
             tts,
+            self._tools,
             self._watcher.feed,
             self._bus.publish,
         )
@@ -256,6 +271,7 @@ class Session:
     async def _start(self) -> None:
         self._nursery.start_soon(self._watcher.run, name="watcher")
         self._nursery.start_soon(self._playout.run, name="playout")
+        await self._nursery.start(self._tools.own_calls, name="tools")
         self._watcher.feed(SessionOpened(self.now()))
         self._nursery.start_soon(self._hear, name="ears")
         self._nursery.start_soon(self._conclude, name="conclusion")
@@ -284,18 +300,21 @@ class Session:
 
     async def _end_turns(self) -> None:
         """Wait for the last sample and the turns as long as is promised; then unblock what shields itself."""
+        self._tools.cancel_all()
         with trio.move_on_after(1.25 * self.agent.join_deadline_s, shield=True):
             await self._playout.wait_silent()
             await self._wait_for_turns()
         for _ in range(FORCED_ENDINGS):
             for turn in list(self._turns.values()):
                 turn.force_end()
+            self._tools.force_end()
             with trio.move_on_after(self.agent.join_deadline_s, shield=True):
                 await self._wait_for_turns()
 
     async def _wait_for_turns(self) -> None:
         while self._running:
             await self._turn_gone.park()
+        await self._tools.wait_gone()
 
     def _publish_blocked(self, task: str, blocked_s: float) -> None:
         self._bus.publish(LoopBlocked(self.now(), task, blocked_s))
@@ -304,7 +323,9 @@ class Session:
         """Let the last event be the last. Idempotent."""
         if not self._concluded.is_set():
             self._concluded.set()
-            self._bus.publish(SessionEnded(self.now(), self._end_reason, len(self._running)))
+            self._tools.close()
+            left = len(self._running) + self._tools.tasks_left
+            self._bus.publish(SessionEnded(self.now(), self._end_reason, left))
             self._bus.close()
             self._ended.set()
 
@@ -355,6 +376,7 @@ async def open_session(
                     transport,
                     (stt, llm, tts),
                     nursery,
+                    runtime.tool_compute,
                     session_id=session_id,
                     metadata=metadata or {},
                     sinks=sinks,

@@ -1,12 +1,24 @@
-"""The model's part of an attempt: from messages to clauses. It never touches audio."""
+"""The model's part of an attempt: from messages to clauses, by way of tools. It never touches audio."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import trio
 
-from turnscope.core import Clause, ClauseSegmenter, FirstToken, Message, SpokenText, StartAttempt
+from turnscope._errors import ProviderError
+from turnscope.core import (
+    Clause,
+    ClauseSegmenter,
+    FirstToken,
+    Message,
+    ModelAsked,
+    SpokenText,
+    StartAttempt,
+    ToolCall,
+)
 from turnscope.providers import TextDelta
 from turnscope.session._blame import next_item, open_blamed
+from turnscope.session._calling import Calling
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
@@ -15,49 +27,98 @@ __all__ = ["Thinking"]
 
 
 class Thinking:
-    """Asks the model, and cuts what it says into clauses.
+    """Asks the model, calls the tools that it asks for, and cuts what it says into clauses.
 
     Args:
         order: What to answer.
         context: The session, as far as a turn may use it.
         spoken: Takes the text as it comes.
+        calling: Calls tools.
         busy: Holds the names of the providers whose streams are open.
+        admitted: It is the answer: tools may be called.
     """
 
-    def __init__(self, order: StartAttempt, context: "TurnContext", spoken: SpokenText, busy: list[str]) -> None:
+    def __init__(
+        self,
+        order: StartAttempt,
+        context: "TurnContext",
+        spoken: SpokenText,
+        calling: Calling,
+        busy: list[str],
+        admitted: trio.Event,
+    ) -> None:
         self._order = order
         self._context = context
         self._spoken = spoken
+        self._calling = calling
         self._busy = busy
+        self._admitted = admitted
+        self._segmenter = ClauseSegmenter(context.agent.clauses)
+        self._has_said_anything = False
 
-    async def run(self, messages: tuple[Message, ...], clauses: trio.MemorySendChannel[Clause]) -> None:
-        """Answer `messages`, or give the text that is to be said; closes `clauses` at the end."""
-        segmenter = ClauseSegmenter(self._context.agent.clauses)
+    async def run(self, messages: Callable[[], tuple[Message, ...]], clauses: trio.MemorySendChannel[Clause]) -> None:
+        """Answer, or give the text that is to be said; closes `clauses` at the end.
+
+        Args:
+            messages: Gives what the model is told, with all that has been said and called by then.
+            clauses: Takes what is to be spoken.
+        """
         async with clauses:
             if self._order.verbatim:
-                await self._pass_on(segmenter.push(self._order.text), self._order.text, clauses)
+                await self._write(self._order.text, clauses)
             else:
-                await self._generate(messages, segmenter, clauses)
-            await self._pass_on(segmenter.flush(), "", clauses)
+                await self._converse(messages, clauses)
+            await self._pass_on(self._segmenter.flush(), clauses)
 
-    async def _generate(
-        self, messages: tuple[Message, ...], segmenter: ClauseSegmenter, clauses: trio.MemorySendChannel[Clause]
+    async def _converse(
+        self, messages: Callable[[], tuple[Message, ...]], clauses: trio.MemorySendChannel[Clause]
     ) -> None:
+        """Ask, and as long as the model calls tools, ask again with their results."""
         agent = self._context.agent
-        name, first = agent.llm.name, True
-        async with open_blamed(
-            name, self._context.llm.open_stream(messages), self._busy, agent.provider_timeout_s
-        ) as items:
-            while (item := await next_item(name, items, agent.provider_timeout_s)) is not None:
-                if not isinstance(item, TextDelta):
-                    continue
-                if first:
-                    first = False
-                    self._context.publish(FirstToken(self._context.now(), self._order.turn_id, self._order.attempt))
-                await self._pass_on(segmenter.push(item.text), item.text, clauses)
+        await self._context.tools.wait_settled()
+        for round_ in range(1, agent.max_tool_rounds + 2):
+            calls = await self._ask(messages(), round_, clauses)
+            if not calls:
+                return
+            await self._pass_on(self._segmenter.flush(), clauses)  # what was said is heard while the tools run
+            if round_ <= agent.max_tool_rounds:
+                await self._admitted.wait()
+                await self._calling.make(calls, len(self._spoken.text))
+        message = f"called tools in more than {agent.max_tool_rounds} rounds of one turn (max_tool_rounds)"
+        raise ProviderError(agent.llm.name, message)
 
-    async def _pass_on(self, ready: list[Clause], text: str, clauses: trio.MemorySendChannel[Clause]) -> None:
+    async def _ask(
+        self, messages: tuple[Message, ...], round_: int, clauses: trio.MemorySendChannel[Clause]
+    ) -> list[ToolCall]:
+        """Pass on what the model says, and return what it calls."""
+        agent, context, order = self._context.agent, self._context, self._order
+        calls: list[ToolCall] = []
+        first = True
+        context.publish(ModelAsked(context.now(), order.turn_id, order.attempt, round_))
+        specs = [tool.spec for tool in agent.tools]
+        stream = context.llm.open_stream(messages, specs) if specs else context.llm.open_stream(messages)
+        async with open_blamed(agent.llm.name, stream, self._busy, agent.provider_timeout_s) as items:
+            while (item := await next_item(agent.llm.name, items, agent.provider_timeout_s)) is not None:
+                if isinstance(item, ToolCall):
+                    calls.append(item)
+                elif isinstance(item, TextDelta):
+                    await self._write(self._joint(item.text) + item.text if first else item.text, clauses)
+                    first = first and not item.text
+        return calls
+
+    def _joint(self, text: str) -> str:
+        """What comes between what was said before a tool was called and `text`, which is said after it."""
+        before = self._spoken.text
+        return " " if before and text and not before[-1].isspace() and not text[0].isspace() else ""
+
+    async def _write(self, text: str, clauses: trio.MemorySendChannel[Clause]) -> None:
+        if not self._has_said_anything and not self._order.verbatim:
+            self._has_said_anything = True
+            self._context.publish(FirstToken(self._context.now(), self._order.turn_id, self._order.attempt))
         self._spoken.add_text(text)
+        await self._pass_on(self._segmenter.push(text), clauses)
+
+    async def _pass_on(self, ready: list[Clause], clauses: trio.MemorySendChannel[Clause]) -> None:
         for clause in ready:
             try:
                 await clauses.send(clause)

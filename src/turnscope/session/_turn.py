@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -13,6 +14,8 @@ from turnscope.core import (
     AudioFinished,
     AudioStarted,
     Cause,
+    CloseRequested,
+    Completed,
     Event,
     Failed,
     FloorInput,
@@ -33,8 +36,10 @@ from turnscope.session._blame import as_provider_error
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
 from turnscope.session._ending import Ending
+from turnscope.session._exchange import Exchange
 from turnscope.session._listening import Listening
 from turnscope.session._playout import Playout, Voice
+from turnscope.session._toolbox import Toolbox
 from turnscope.session._zombies import unblock
 
 __all__ = ["Turn", "TurnContext"]
@@ -52,6 +57,7 @@ class TurnContext:
     stt: STTConnection
     llm: LLMConnection
     tts: TTSConnection
+    tools: Toolbox
     feed: Callable[[FloorInput], None]
     publish: Callable[[Event], None]
 
@@ -83,7 +89,8 @@ class Turn:
     def __init__(self, turn_id: int, listen_from: int | None, context: TurnContext) -> None:
         self.turn_id = turn_id
         self.scope: trio.CancelScope = trio.CancelScope()
-        self.ending: Ending = Ending(turn_id, context)
+        self._exchange = Exchange()
+        self.ending: Ending = Ending(turn_id, context, self._exchange)
         self._context = context
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)
         self._attempt: Attempt | None = None
@@ -101,7 +108,7 @@ class Turn:
 
     def start_attempt(self, order: StartAttempt) -> None:
         """Begin to answer, or to prepare an answer."""
-        attempt = Attempt(order, self._context, self._attempt_failed)
+        attempt = Attempt(order, self._context, self.ending.rewrite, self._attempt_failed)
         if not order.speculative:
             self._attempt = attempt
         self._unpaid.append(attempt)
@@ -119,6 +126,7 @@ class Turn:
         for attempt in self._unpaid:
             if attempt.order.attempt == number:
                 attempt.cancel("user_resumed" if attempt.admitted.is_set() else "speculation_stale")
+                self._exchange.take_back(attempt.asked, attempt.calling.rounds)
                 if attempt is self._attempt:
                     self._attempt = None
 
@@ -232,9 +240,8 @@ class Turn:
 
     async def _answer(self) -> None:
         async for attempt in self._orders_in:
-            messages = self._messages(attempt.order)
             self._running = attempt
-            finished = await attempt.run(messages)
+            finished = await attempt.run(partial(self._messages, attempt))
             self._running = None
             if not finished:
                 self._settle(attempt)
@@ -242,6 +249,8 @@ class Turn:
             else:
                 self.ending.complete(attempt)
                 self._context.feed(AudioFinished(self._context.now(), self.turn_id))
+                if attempt.calling.closing and isinstance(self.ending.outcome, Completed):
+                    self._context.feed(CloseRequested(self._context.now(), attempt.calling.closing))
                 return
 
     def _attempt_failed(self, attempt: Attempt, error: BaseException) -> None:
@@ -292,11 +301,11 @@ class Turn:
         busy = (self._running and self._running.busy) or (self._listening and self._listening.busy) or ["turnscope"]
         return ", ".join(busy)
 
-    def _messages(self, order: StartAttempt) -> tuple[Message, ...]:
+    def _messages(self, attempt: Attempt) -> tuple[Message, ...]:
         instructions = self._context.agent.instructions
         system = (Message("system", instructions),) if instructions else ()
         return (
             *system,
             *(message for message in self._context.history.messages if message.is_sent),
-            Message("user", order.text),
+            *self._exchange.so_far(attempt.asked, attempt.spoken.text, attempt.calling.rounds),
         )

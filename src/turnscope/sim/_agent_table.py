@@ -137,7 +137,7 @@ def make_agent(table: Mapping[str, object], folder: Path, path: str = "agent") -
         ConfigError: A key is unknown, missing or wrong, or a provider is unknown. The message begins with the key path.
     """
     maker = _Maker(folder)
-    agent = cast(Agent, maker.build(_Choice(Agent), {**_DEFAULTS, **table}, path))
+    agent = cast(Agent, maker.build(_Choice(Agent, refused={"tools": _CODE}), {**_DEFAULTS, **table}, path))
     return ListedAgent(agent, tuple(maker.servers))
 
 

@@ -28,6 +28,7 @@ from turnscope.core import (
 )
 from turnscope.session import Record
 from turnscope.sim._simulate import Call
+from turnscope.sim._tool_promises import broken_tool_promises
 from turnscope.sim._wordcode import read_words
 
 __all__ = ["broken_promises"]
@@ -40,7 +41,8 @@ def broken_promises(call: Call) -> list[str]:
     before the next answer begins, a guess at one included; each turn has one reply at most, and nothing of a guess is
     heard or told unless it was right; states follow the table; what counts as heard was generated, and (for word-coded
     speech, unless it is marked as an estimate) played; each answer is paid for once, and no more of it was used than
-    spent; times never run backwards; no task outlives the session.
+    spent; each call of a tool that was started is settled once, before a model is asked again, and none is started by
+    an answer that is over; times never run backwards; no task outlives the session.
     """
     return [
         *_endings(call.events),
@@ -50,6 +52,7 @@ def broken_promises(call: Call) -> list[str]:
         *_states(call.events),
         *_heard(call),
         *_spend(call),
+        *broken_tool_promises(call.records, call.history),
         *_times(call.records),
         *([f"{call.tasks_left} tasks outlived the session"] if call.tasks_left else []),
     ]

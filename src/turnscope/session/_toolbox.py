@@ -1,0 +1,209 @@
+"""The session's tools: every call runs in their nursery, in a scope of its own, at most so many at once."""
+
+import hashlib
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import trio
+
+from turnscope.core import Event, FloorInput, History, Message, ToolStuck
+from turnscope.providers import Compute
+from turnscope.session._blame import first_error
+from turnscope.session._tool import written
+from turnscope.session._tool_run import ToolRun
+from turnscope.session._zombies import unblock
+
+__all__ = ["Toolbox"]
+
+UNKNOWN = "It is not known what it has done."
+
+_logger = logging.getLogger("turnscope")
+
+
+class Toolbox:
+    """Owns the calls of a session. A call's answer may be gone long before the call is.
+
+    Args:
+        places: How many calls may run at once; more wait.
+        timeout_s: For tools that do not say.
+        stop_s: How long a call may take to end when it was cancelled.
+        compute: Where synchronous functions run.
+        session_id: The session's, for tools.
+        metadata: The session's, for tools.
+        history: Takes results of calls that were detached.
+        now: The session's time, in samples.
+        feed: Tells the Floor.
+        publish: Tells everybody else.
+    """
+
+    def __init__(
+        self,
+        *,
+        places: int,
+        timeout_s: float,
+        stop_s: float,
+        compute: Compute,
+        session_id: str,
+        metadata: Mapping[str, str],
+        history: History,
+        now: Callable[[], int],
+        feed: Callable[[FloorInput], None],
+        publish: Callable[[Event], None],
+    ) -> None:
+        self.session_id: str = session_id
+        self.metadata: Mapping[str, str] = metadata
+        self.now: Callable[[], int] = now
+        self.feed: Callable[[FloorInput], None] = feed
+        self._places = places
+        self._timeout_s = timeout_s
+        self._stop_s = stop_s
+        self._compute = compute
+        self._history = history
+        self._publish = publish
+        self._runs: dict[ToolRun, None] = {}
+        """Calls whose tasks live, in order."""
+        self._queue: deque[ToolRun] = deque()
+        """Calls that wait for a place, in order."""
+        self._gone = trio.lowlevel.ParkingLot()
+        self._nursery: trio.Nursery | None = None
+        self._closed = False
+        # No two sessions of this world begin at the same reading of Trio's clock, whose zero is random.
+        self._nonce = f"{session_id}/{trio.current_time()!r}"
+
+    async def own_calls(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Own the calls, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
+
+    def key(self, turn_id: int, name: str, arguments: str, nth: int) -> str:
+        """The idempotency key of the `nth` call of this kind that an answer of a turn asks for."""
+        with suppress(ValueError, RecursionError):  # what is no JSON is compared as it is
+            arguments = json.dumps(json.loads(arguments or "{}"), sort_keys=True)
+        asked = json.dumps([self._nonce, turn_id, name, arguments, nth])
+        return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody, unless the session is over and said so."""
+        if not self._closed:
+            self._publish(event)
+
+    # Calls
+
+    def start(self, run: ToolRun) -> None:
+        """Have it run as soon as there is a place."""
+        self._queue.append(run)
+        self._fill_places()
+
+    def keep(self, run: ToolRun, text: str) -> None:
+        """A detached call has a result: put it into the history as an item of its own."""
+        call = Message("assistant", "", tool_calls=(run.asked.call,))
+        self._history.append(call, Message("tool", text, tool_call_id=run.asked.call.id))
+
+    async def wait_settled(self) -> None:
+        """Wait until no call that was started is without a settlement."""
+        for run in list(self._runs):
+            if run.started is not None:
+                await run.settled.wait()
+
+    async def _run(self, run: ToolRun) -> None:
+        run.task = trio.lowlevel.current_task()
+        try:
+            if not run.released:
+                async with trio.open_nursery() as nursery:
+                    run.start(self._timeout_of(run))
+                    nursery.start_soon(self._do, run)
+                    await self._supervise(run)
+        finally:
+            del self._runs[run]
+            self._fill_places()
+            self._gone.unpark_all()
+
+    def _fill_places(self) -> None:
+        """Begin with the calls whose turn it is, unless they have been given up while they waited."""
+        while self._queue and len(self._runs) < self._places and self._nursery is not None:
+            run = self._queue.popleft()
+            if not run.released:
+                self._runs[run] = None
+                self._nursery.start_soon(self._run, run, name=f"tool {run.asked.call.name}")
+
+    async def _do(self, run: ToolRun) -> None:
+        kind, text = "cancelled", "Cancelled."
+        try:
+            with run.scope:
+                await trio.lowlevel.checkpoint_if_cancelled()  # else it would run up to its first checkpoint
+                value = await run.call_function(self._compute)
+                kind, text = "returned", _text(value)
+        except* Exception as errors:
+            reason = first_error(errors)
+            _logger.warning("tool %s failed", run.asked.call.name, exc_info=reason)
+            kind, text = "failed", f"{type(reason).__name__}: {reason}"
+        finally:
+            if kind == "cancelled" and run.timed_out:
+                kind, text = "failed", self._too_late(run)
+            run.finish(kind, text)
+
+    async def _supervise(self, run: ToolRun) -> None:
+        """Wait for its end as long as it may take; then cancel it, and name it if it does not stop."""
+        with run.patience:
+            await run.over.wait()
+        if run.over.is_set():
+            return
+        run.timed_out = not run.released
+        run.cancel("timeout" if run.timed_out else run.released)
+        with trio.move_on_after(self._stop_s):
+            await run.over.wait()
+        if not run.over.is_set():
+            asked = run.asked
+            self.publish(ToolStuck(self.now(), asked.turn_id, asked.call_id, asked.call.name))
+            text = self._too_late(run) if run.timed_out else "Cancelled."
+            run.settle("failed" if run.timed_out else "cancelled", f"{text} {UNKNOWN}")
+
+    def _timeout_of(self, run: ToolRun) -> float:
+        own = None if run.tool is None else run.tool.timeout_s
+        return self._timeout_s if own is None else own
+
+    def _too_late(self, run: ToolRun) -> str:
+        return f"{run.asked.call.name} took longer than {self._timeout_of(run):g} s and was cancelled."
+
+    # The end of the session
+
+    @property
+    def tasks_left(self) -> int:
+        """How many calls have tasks."""
+        return len(self._runs)
+
+    def cancel_all(self) -> None:
+        """The session is over: nothing goes on."""
+        self._queue.clear()
+        for run in list(self._runs):
+            run.released = run.released or "shutdown"
+            run.cancel("shutdown")
+
+    async def wait_gone(self) -> None:
+        """Wait until no call has a task."""
+        while self._runs:
+            await self._gone.park()
+
+    def force_end(self) -> None:
+        """Unblock the calls that shield themselves."""
+        for run in list(self._runs):
+            if run.task is not None:
+                unblock(run.task)
+
+    def close(self) -> None:
+        """Settle what does not end, and say nothing more."""
+        for run in list(self._runs):
+            if run.started is not None:
+                run.settle("cancelled", f"Cancelled. {UNKNOWN}")
+        self._closed = True
+
+
+def _text(value: object) -> str:
+    try:
+        return written(value)
+    except Exception as error:
+        raise TypeError(f"the result cannot be written as JSON: {error}") from error
