@@ -65,13 +65,13 @@ def _holder(session: Session) -> int | None:
 
 def _holder_was_cut(session: Session, holder: int | None) -> bool:
     """Whoever held the floor has its outcome already. Where nobody did, there was nothing to interrupt."""
-    turn = session._turns.get(holder or 0)
+    turn = session._turns.known.get(holder or 0)
     return turn is None or turn.ending.outcome is not None
 
 
 def _left(session: Session) -> int:
     """How many turns go on. One that has its outcome and is about to be gone does not."""
-    return sum(not turn.scope.cancel_called and turn.ending.outcome is None for turn in session._turns.values())
+    return sum(not turn.scope.cancel_called and turn.ending.outcome is None for turn in session._turns.known.values())
 
 
 WAYS = {
@@ -87,8 +87,8 @@ WAYS = {
         lambda session: session._watcher.feed(CallerHungUp(session.now())), lambda session, holder: _left(session) == 0
     ),
     "cancel_the_session": Way(
-        lambda session: session._nursery.cancel_scope.cancel(),
-        lambda session, holder: session._nursery.cancel_scope.cancel_called,
+        lambda session: session._life._nursery.cancel_scope.cancel(),
+        lambda session, holder: session._life._nursery.cancel_scope.cancel_called,
     ),
 }
 

@@ -252,7 +252,7 @@ class Conversation(RuleBasedStateMachine):
     def _tasks(self) -> None:
         """When no turn is left, no task of one is."""
         session = self.call.session
-        if not session._running and session.state is not State.ENDED:
+        if not session._turns.running and session.state is not State.ENDED:
             names = [task.name for task in session._nursery.child_tasks]
             assert not [name for name in names if name.startswith("turn ")], names
 

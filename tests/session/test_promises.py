@@ -164,7 +164,7 @@ def test_speech_that_comes_after_the_gate_has_shut_is_never_heard(fault: str) ->
 
 def test_whoever_still_holds_the_voice_of_a_turn_whose_gate_has_shut_speaks_to_nobody() -> None:
     def act(session: Session) -> None:
-        attempt = session._turns[1]._attempt
+        attempt = session._turns.known[1]._attempt
         assert attempt is not None
         session.interrupt()
         attempt.voice.playback.push(encode_words("more and more", words_per_s=2)[0])

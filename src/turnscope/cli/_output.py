@@ -34,8 +34,8 @@ def check_folder(folder: Path, argument: str = "--out") -> None:
 def write_call(folder: Path, call: Call, report: Mapping[str, object], *, title: str) -> None:
     """Write ``conversation.wav``, ``user.wav``, ``agent.wav``, ``events.jsonl``, ``report.json`` and ``timeline.svg``.
 
-    They are made in a folder beside `folder`, which then takes its place. If `folder` exists, they replace the files
-    of these names in it, and others stay.
+    They are made in a folder beside `folder`, which then takes its place. If `folder` exists, they are made inside it
+    and replace the files of these names in it; others stay.
 
     Args:
         folder: Where to; its parents are made.
@@ -46,27 +46,28 @@ def write_call(folder: Path, call: Call, report: Mapping[str, object], *, title:
     Raises:
         TurnscopeError: A file cannot be written.
     """
-    beside = folder.absolute().with_name(f".{folder.absolute().name}.{uuid4().hex}.tmp")
+    where = folder.absolute() if folder.exists() else folder.absolute().parent
+    made = where / f".{folder.absolute().name}.{uuid4().hex}.tmp"
     try:
-        beside.mkdir(parents=True)
-        write_wav(beside / "conversation.wav", np.stack([call.user, call.agent], axis=1), CLOCK_HZ)
-        write_wav(beside / "user.wav", call.user, CLOCK_HZ)
-        write_wav(beside / "agent.wav", call.agent, CLOCK_HZ)
-        _write_text(beside / "events.jsonl", call.jsonl())
-        _write_text(beside / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
-        _write_text(beside / "timeline.svg", timeline_svg(call.events, call.user, call.agent, title))
-        _move(beside, folder)
+        made.mkdir(parents=True)
+        write_wav(made / "conversation.wav", np.stack([call.user, call.agent], axis=1), CLOCK_HZ)
+        write_wav(made / "user.wav", call.user, CLOCK_HZ)
+        write_wav(made / "agent.wav", call.agent, CLOCK_HZ)
+        _write_text(made / "events.jsonl", call.jsonl())
+        _write_text(made / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+        _write_text(made / "timeline.svg", timeline_svg(call.events, call.user, call.agent, title))
+        _move(made, folder)
     except OSError as error:
         raise TurnscopeError(f"{folder}: cannot be written ({error.strerror})") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
 
 
-def _move(beside: Path, folder: Path) -> None:
+def _move(made: Path, folder: Path) -> None:
     if not folder.exists():
-        beside.rename(folder)
+        made.rename(folder)
         return
-    for file in sorted(beside.iterdir()):
+    for file in sorted(made.iterdir()):
         file.replace(folder / file.name)
 
 

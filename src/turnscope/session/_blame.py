@@ -9,17 +9,23 @@ import trio
 
 from turnscope._errors import ConfigError, ProviderError
 
-__all__ = ["as_provider_error", "blame", "first_error", "next_item", "open_blamed"]
+__all__ = ["as_provider_error", "blame", "first_error", "next_item", "open_blamed", "outermost_error"]
 
 T = TypeVar("T")
 
 
+def outermost_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What came out of a nursery: the first thing in its group that holds more than cancellations, as it was raised."""
+    return next((error for error in group.exceptions if not _is_cancelled(first_error(error))), group.exceptions[0])
+
+
 def first_error(error: BaseException) -> BaseException:
     """The exception to show for `error`: the first in a group that is no cancellation, or `error` itself."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    found = [first_error(inner) for inner in error.exceptions]
-    return next((inner for inner in found if not isinstance(inner, trio.Cancelled)), found[0])
+    return first_error(outermost_error(error)) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, trio.Cancelled)
 
 
 def as_provider_error(provider: str, error: BaseException) -> ProviderError:
@@ -27,7 +33,9 @@ def as_provider_error(provider: str, error: BaseException) -> ProviderError:
     original = first_error(error)
     if isinstance(original, ProviderError):
         return original
-    return ProviderError(provider, f"{type(original).__name__}: {original}")
+    failure = ProviderError(provider, f"{type(original).__name__}: {original}")
+    failure.__cause__ = original
+    return failure
 
 
 @contextmanager

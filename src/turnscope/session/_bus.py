@@ -2,14 +2,14 @@
 
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
 
 from turnscope.core import Event, EventsLost, FloorInput
 
-__all__ = ["EventBus", "Record", "Sink"]
+__all__ = ["EventBus", "Record", "Sink", "Subscriber"]
 
 Record = Event | FloorInput
 """What a sink is given: what happened, and what the Floor was told."""
@@ -17,13 +17,16 @@ Record = Event | FloorInput
 Sink = Callable[[Record], None]
 """A synchronous observer that misses nothing, such as an event log. It must be quick.
 
+It is called once everything that the record stands for has been done: it cannot delay silence, only what comes next.
 What it raises is logged, the first time, and stops nothing: it is given the next record as if nothing had happened.
 """
 
 _logger = logging.getLogger("turnscope")
 
 
-class _Subscriber:
+class Subscriber:
+    """Events for one reader, as an async iterator. It never waits for the reader."""
+
     def __init__(self, capacity: int) -> None:
         self._events: deque[Event] = deque()
         self._capacity = capacity
@@ -33,6 +36,7 @@ class _Subscriber:
         self._closed = False
 
     def put(self, event: Event) -> None:
+        """Take an event; one too many is lost, and counted."""
         if len(self._events) >= self._capacity:
             self._lost += 1
             self._lost_at = event.sample
@@ -43,6 +47,7 @@ class _Subscriber:
         self._arrived.set()
 
     def close(self) -> None:
+        """Nothing more comes: iteration ends after what has come."""
         self._closed = True
         self._arrived.set()
 
@@ -66,25 +71,55 @@ class _Subscriber:
 
 
 class EventBus:
-    """Publishes events to sinks, at once, and to subscribers, as fast as they read."""
+    """Publishes events to sinks, at once, and to subscribers, as fast as they read.
+
+    "At once" has one exception: while something is being decided and done (`held`), nobody is told. What they do with
+    what they are told, and how long it takes, comes after.
+    """
 
     def __init__(self, sinks: tuple[Sink, ...]) -> None:
         self._sinks = sinks
         self._raised: set[int] = set()
-        self._subscribers: list[_Subscriber] = []
+        self._subscribers: list[Subscriber] = []
+        self._waiting: deque[Record] = deque()
+        self._held = False
+        self._giving = False
         self._closed = False
 
     def publish(self, event: Event) -> None:
-        """Give `event` to everybody."""
-        self._give_sinks(event)
-        for subscriber in self._subscribers:
-            subscriber.put(event)
+        """Give `event` to everybody; nobody is there any more after `close`."""
+        if self._closed:
+            return
+        self._waiting.append(event)
+        self._give_out()
 
     def log_input(self, item: FloorInput) -> None:
         """Give an input of the Floor to the sinks."""
-        self._give_sinks(item)
+        self._waiting.append(item)
+        self._give_out()
 
-    def _give_sinks(self, record: Record) -> None:
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keep back what is published inside until everything inside is done. Not to be nested."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._give_out()
+
+    def _give_out(self) -> None:
+        """Give out what waits, in order, also what comes up while a sink is being called."""
+        if self._held or self._giving:
+            return
+        self._giving = True
+        try:
+            while self._waiting:
+                self._give(self._waiting.popleft())
+        finally:
+            self._giving = False
+
+    def _give(self, record: Record) -> None:
         for index, sink in enumerate(self._sinks):
             try:
                 sink(record)
@@ -92,14 +127,22 @@ class EventBus:
                 if index not in self._raised:
                     self._raised.add(index)
                     _logger.exception("sink %r raised when it was given %r", sink, record)
+        if isinstance(record, Event):
+            for subscriber in self._subscribers:
+                subscriber.put(record)
+
+    def add_subscriber(self, capacity: int) -> Subscriber:
+        """Somebody who is told from now on, and to the end."""
+        subscriber = Subscriber(capacity)
+        if self._closed:
+            subscriber.close()
+        self._subscribers.append(subscriber)
+        return subscriber
 
     @asynccontextmanager
     async def subscribe(self, capacity: int) -> AsyncGenerator[AsyncIterator[Event]]:
         """Events from now on. Iteration ends with the session."""
-        subscriber = _Subscriber(capacity)
-        if self._closed:
-            subscriber.close()
-        self._subscribers.append(subscriber)
+        subscriber = self.add_subscriber(capacity)
         try:
             yield subscriber
         finally:

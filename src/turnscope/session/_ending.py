@@ -1,5 +1,6 @@
 """How a turn ends: silence, what was heard, the history, and its one outcome, in this order."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
 
 __all__ = ["Ending"]
+
+_logger = logging.getLogger("turnscope")
 
 CLOSING_REASONS = frozenset({"hung_up", "shutdown", "providers do not stop"})
 """Causes that end the session, so that its turns have not been interrupted but left."""
@@ -111,6 +114,7 @@ class Ending:
 
     def publish_failure(self, failure: ProviderError) -> None:
         """Say that a provider has failed, whatever becomes of the turn."""
+        _logger.warning("turn %d: %s", self._turn_id, failure, exc_info=failure)
         now = self._context.now()
         self._context.publish(ProviderFailed(now, self._turn_id, failure.provider, failure.message))
 

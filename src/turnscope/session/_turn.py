@@ -91,6 +91,8 @@ class Turn:
         self.scope: trio.CancelScope = trio.CancelScope()
         self._exchange = Exchange()
         self.ending: Ending = Ending(turn_id, context, self._exchange)
+        self.task: trio.lowlevel.Task | None = None
+        """In which everything of it runs, while it does."""
         self._context = context
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)
         self._attempt: Attempt | None = None
@@ -98,7 +100,6 @@ class Turn:
         """Those whose `AttemptSpent` is still to come."""
         # All attempts but the last one are cancelled, so few ever wait here.
         self._orders_out, self._orders_in = trio.open_memory_channel[Attempt](math.inf)
-        self._task: trio.lowlevel.Task | None = None
         self._running: Attempt | None = None
         """The attempt whose tasks live, also when it was taken back."""
         self._dismissed = False
@@ -208,14 +209,14 @@ class Turn:
 
     def force_end(self) -> None:
         """The session's block is being left: unblock whatever still shields itself."""
-        if self._task is not None:
-            unblock(self._task)
+        if self.task is not None:
+            unblock(self.task)
 
     # Its own task
 
     async def run(self) -> None:
         """Live until everything of this turn is gone."""
-        self._task = trio.lowlevel.current_task()
+        self.task = trio.lowlevel.current_task()
         try:
             with self.scope:
                 async with trio.open_nursery() as nursery:

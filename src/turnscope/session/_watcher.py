@@ -6,6 +6,7 @@ from collections.abc import Callable
 import trio
 
 from turnscope.core import DeadlineReached, Floor, FloorInput, Order, input_rank
+from turnscope.session._bus import EventBus
 from turnscope.session._clock import SessionClock
 
 __all__ = ["Watcher"]
@@ -18,23 +19,21 @@ class Watcher:
         floor: The state machine.
         clock: The session's.
         obey: Carries out one order; synchronous.
-        log: Takes each input before the Floor does.
+        bus: Is told of each input, and tells nobody of anything before its orders were carried out.
     """
 
-    def __init__(
-        self, floor: Floor, clock: SessionClock, obey: Callable[[Order], None], log: Callable[[FloorInput], None]
-    ) -> None:
+    def __init__(self, floor: Floor, clock: SessionClock, obey: Callable[[Order], None], bus: EventBus) -> None:
         self._floor = floor
         self._clock = clock
         self._obey = obey
-        self._log = log
+        self._bus = bus
         self._inbox: list[tuple[int, int, int, FloorInput]] = []
         self._count = 0
         self._obeying = False
         self._timer: trio.CancelScope | None = None
 
     def feed(self, item: FloorInput) -> None:
-        """Take an input and carry out what follows, before returning.
+        """Take an input and carry out what follows, before returning. Observers are told when all of it is done.
 
         An input that comes up while orders are carried out is taken right after them. Inputs that wait together
         are taken in the order of their time, their rank (`input_rank`), and their coming.
@@ -44,16 +43,21 @@ class Watcher:
             return
         self._obeying = True
         try:
-            while self._inbox:
-                self._put_due_deadline(self._inbox[0][0])
-                item = heapq.heappop(self._inbox)[3]
-                self._log(item)
-                with self._clock.hold(item.sample):
-                    for order in self._floor.receive(item):
-                        self._obey(order)
+            while self._inbox:  # also what an observer puts in when it is told
+                with self._bus.held():
+                    self._take_all()
         finally:
             self._obeying = False
         self._set_timer()
+
+    def _take_all(self) -> None:
+        while self._inbox:
+            self._put_due_deadline(self._inbox[0][0])
+            item = heapq.heappop(self._inbox)[3]
+            self._bus.log_input(item)
+            with self._clock.hold(item.sample):
+                for order in self._floor.receive(item):
+                    self._obey(order)
 
     def _put(self, item: FloorInput) -> None:
         heapq.heappush(self._inbox, (item.sample, input_rank(item), self._count, item))

@@ -10,7 +10,10 @@ from typing import NoReturn
 
 import trio
 
-__all__ = ["unblock"]
+__all__ = ["FORCED_ENDINGS", "unblock"]
+
+FORCED_ENDINGS = 10
+"""How often a task that shields itself for ever is unblocked before its session waits for it for ever, too."""
 
 
 def unblock(task: trio.lowlevel.Task) -> None:

@@ -17,6 +17,7 @@ from turnscope.core import (
     CLOCK_HZ,
     Decided,
     Event,
+    HungUp,
     Interrupted,
     Resumed,
     Samples,
@@ -157,8 +158,7 @@ async def _cancel_when(wait: Callable[[], object], scope: trio.CancelScope) -> N
 async def _speak_on(session: Session, *, once: bool) -> None:
     """Say the monologue, again and again; what the caller is answered when they have interrupted is the same."""
     handle = await session.say(MONOLOGUE)
-    while not once:
-        await handle.wait_for_playout()
+    while not once and not isinstance(await handle.wait_for_playout(), HungUp):
         handle = await session.say(MONOLOGUE)
 
 

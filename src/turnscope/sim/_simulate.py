@@ -18,7 +18,7 @@ from turnscope.core import (
 )
 from turnscope.observe import EventLog
 from turnscope.providers import Compute
-from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session
+from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session, outermost_error, tasks_below
 from turnscope.sim._caller import CallerTransport, Placed, Step
 from turnscope.sim._virtual import VirtualCompute, run_virtual
 
@@ -132,10 +132,8 @@ async def _attend(session: Session, drive: Drive | None) -> None:
             await session.wait_ended()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        errors = [error for error in group.exceptions if not isinstance(error, trio.Cancelled)]
-        if not errors:
-            raise
-        raise errors[0] from errors[0].__cause__
+        error = outermost_error(group)
+        raise error from error.__cause__
 
 
 def simulate(
@@ -190,10 +188,4 @@ def simulate(
 
 def _tasks() -> int:
     """How many tasks live below the running one."""
-    count = 0
-    waiting = list(trio.lowlevel.current_task().child_nurseries)
-    while waiting:
-        for task in waiting.pop().child_tasks:
-            count += 1
-            waiting += task.child_nurseries
-    return count
+    return sum(1 for _ in tasks_below(trio.lowlevel.current_task()))

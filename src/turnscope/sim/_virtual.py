@@ -57,6 +57,10 @@ class VirtualCompute:
         self.spent_wall_s: float = 0.0
         """Wall time that the work has really taken."""
 
+    def begin(self) -> None:
+        """A run begins, on a clock of its own: nobody computes yet."""
+        self._free_at = [0.0] * len(self._free_at)
+
     async def run(self, work: Callable[[], T], *, cost_s: float, name: str) -> T:
         """See `turnscope.providers.Compute.run`."""
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -127,6 +131,7 @@ def run_virtual(
     from trio.testing import MockClock  # not at the top: it brings pytest along
 
     compute = compute or VirtualCompute()
+    compute.begin()
     clock = MockClock(autojump_threshold=0)
     watchdog = _Watchdog(clock, compute)
     result: list[T] = []

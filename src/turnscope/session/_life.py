@@ -1,0 +1,138 @@
+"""The life of a session: how its tasks begin, how it is over, and how everything of it is made to end."""
+
+import trio
+
+from turnscope._errors import ProviderError, TransportError, TurnscopeError
+from turnscope.core import CloseRequested, Floor, LoopBlocked, SessionEnded, SessionOpened, State
+from turnscope.session._bus import EventBus
+from turnscope.session._clock import SessionClock
+from turnscope.session._ears import Ears
+from turnscope.session._hooks import Hooks
+from turnscope.session._playout import Playout
+from turnscope.session._toolbox import Toolbox
+from turnscope.session._turns import Turns
+from turnscope.session._watcher import Watcher
+from turnscope.session._zombies import FORCED_ENDINGS
+
+__all__ = ["Life"]
+
+
+class Life:
+    """Begins and ends what a session is made of.
+
+    Args:
+        nursery: The session's.
+        clock: The session's.
+        floor: Knows whether the conversation is over.
+        watcher: Drives the Floor.
+        ears: Hear the caller.
+        playout: Plays to the caller.
+        turns: Live in the nursery.
+        tools: Their calls may outlive the turns that asked for them, but not the session.
+        bus: Is told of the end.
+        hooks: Are given time to handle it.
+        join_deadline_s: How long cancelled tasks may take to end.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        clock: SessionClock,
+        floor: Floor,
+        watcher: Watcher,
+        ears: Ears,
+        playout: Playout,
+        turns: Turns,
+        tools: Toolbox,
+        bus: EventBus,
+        hooks: Hooks,
+        join_deadline_s: float,
+    ) -> None:
+        self.failure: TurnscopeError | None = None
+        """Why the session could not go on, if that is how it ended."""
+        self.concluded: trio.Event = trio.Event()
+        """Set when the conversation is over and its last event was published."""
+        self._ended = trio.Event()
+        self._nursery = nursery
+        self._clock = clock
+        self._floor = floor
+        self._watcher = watcher
+        self._ears = ears
+        self._playout = playout
+        self._turns = turns
+        self._tools = tools
+        self._bus = bus
+        self._hooks = hooks
+        self._join_deadline_s = join_deadline_s
+        self._reason = "shutdown"
+
+    async def start(self) -> None:
+        """Begin: from now on the session hears and speaks."""
+        self._nursery.start_soon(self._watcher.run, name="watcher")
+        self._nursery.start_soon(self._playout.run, name="playout")
+        await self._nursery.start(self._tools.own_calls, name="tools")
+        self._watcher.feed(SessionOpened(self._clock.now()))
+        self._nursery.start_soon(self._hear, name="ears")
+        self._nursery.start_soon(self._conclude, name="conclusion")
+        await trio.lowlevel.checkpoint()
+
+    def close(self, reason: str) -> None:
+        """The Floor says that the conversation is over."""
+        if reason == "providers do not stop":
+            self._fail(ProviderError("turnscope", "two providers at once did not stop when they were cancelled"))
+        self._reason = reason
+        self._ended.set()
+
+    async def finish(self) -> None:
+        """The session's block is being left: end the conversation, and everything of it."""
+        if self._floor.state is not State.ENDED:
+            self._watcher.feed(CloseRequested(self._clock.now()))
+        await self._end_turns()
+        self.publish_end()
+        await self._hooks.close()
+        self._nursery.cancel_scope.cancel()
+
+    def publish_end(self) -> None:
+        """Let the last event be the last. Idempotent."""
+        if not self.concluded.is_set():
+            self.concluded.set()
+            self._tools.close()
+            left = self._turns.count_tasks() + self._tools.tasks_left
+            self._bus.publish(SessionEnded(self._clock.now(), self._reason, left))
+            self._bus.close()
+
+    def publish_blocked(self, task: str, blocked_s: float) -> None:
+        """Say that a task has blocked the event loop."""
+        self._bus.publish(LoopBlocked(self._clock.now(), task, blocked_s))
+
+    def _fail(self, error: TurnscopeError) -> None:
+        self.failure = error
+        self._nursery.cancel_scope.cancel()
+
+    async def _hear(self) -> None:
+        try:
+            await self._ears.run()
+        except (ProviderError, TransportError) as error:
+            self._fail(error)
+
+    async def _conclude(self) -> None:
+        """Once the conversation is over: have everything of it end, and say so."""
+        await self._ended.wait()
+        await self._end_turns()
+        self.publish_end()
+
+    async def _end_turns(self) -> None:
+        """Wait for the last sample and the turns as long as is promised; then unblock what shields itself."""
+        self._tools.cancel_all()
+        with trio.move_on_after(1.25 * self._join_deadline_s, shield=True):
+            await self._playout.wait_silent()
+            await self._wait_gone()
+        for _ in range(FORCED_ENDINGS):
+            self._turns.force_end()
+            self._tools.force_end()
+            with trio.move_on_after(self._join_deadline_s, shield=True):
+                await self._wait_gone()
+
+    async def _wait_gone(self) -> None:
+        await self._turns.wait_gone()
+        await self._tools.wait_gone()

@@ -1,0 +1,88 @@
+"""The only way into a session: `open_session`, which owns its nursery and its providers' connections."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import trio
+
+from turnscope.session._agent import Agent
+from turnscope.session._blame import blame, outermost_error
+from turnscope.session._bus import Sink
+from turnscope.session._hooks import Hook
+from turnscope.session._runtime import Runtime, open_runtime
+from turnscope.session._session import Session
+from turnscope.transports import Transport
+
+__all__ = ["open_session"]
+
+T = TypeVar("T")
+
+
+async def _connect(stack: AsyncExitStack, provider: str, connection: AbstractAsyncContextManager[T]) -> T:
+    """Open a provider's connection for as long as `stack` lives."""
+    with blame(provider):
+        return await stack.enter_async_context(connection)
+
+
+@asynccontextmanager
+async def open_session(
+    agent: Agent,
+    transport: Transport,
+    *,
+    runtime: Runtime | None = None,
+    session_id: str = "session",
+    metadata: Mapping[str, str] | None = None,
+    sinks: tuple[Sink, ...] = (),
+    hooks: tuple[Hook[Any], ...] = (),
+) -> AsyncGenerator[Session]:
+    """Begin a conversation; leaving the block ends it and leaves nothing behind.
+
+    Args:
+        agent: Who speaks.
+        transport: The way to the caller.
+        runtime: What to share with other sessions; by default one of its own.
+        session_id: Its name, for logs.
+        metadata: What the application wants to find again.
+        sinks: Synchronous observers that see every event and every input of the Floor, such as an event log.
+        hooks: Functions to be called with certain events, from the first one on. See `Session.on` for later ones.
+
+    Raises:
+        ConfigError: A provider cannot be had, with what to do about it.
+        ProviderError: A provider could not be reached, or two at once did not stop when cancelled.
+        TransportError: The way to the caller failed.
+    """
+    async with AsyncExitStack() as stack:
+        if runtime is None:
+            runtime = await stack.enter_async_context(open_runtime())
+        stack.enter_context(runtime.session_place())
+        stt = await _connect(stack, agent.stt.name, agent.stt.connect(runtime.resources))
+        llm = await _connect(stack, agent.llm.name, agent.llm.connect(runtime.resources))
+        tts = await _connect(stack, agent.tts.name, agent.tts.connect(runtime.resources))
+        session: Session | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                session = Session(
+                    agent,
+                    transport,
+                    (stt, llm, tts),
+                    nursery,
+                    runtime.tool_compute,
+                    session_id=session_id,
+                    metadata=metadata or {},
+                    sinks=sinks,
+                    hooks=hooks,
+                )
+                try:
+                    await session._life.start()
+                    stack.enter_context(runtime.told_of_blocking(session._life.publish_blocked))
+                    yield session
+                finally:
+                    await session._life.finish()  # noqa: ASYNC102 -- it shields itself, with a deadline
+        except BaseExceptionGroup as group:
+            raise outermost_error(group) from group.__cause__
+        finally:
+            if session is not None:
+                session._life.publish_end()
+        if session._life.failure is not None:
+            raise session._life.failure
