@@ -4,7 +4,7 @@ import dataclasses
 import json
 from dataclasses import FrozenInstanceError, fields
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
@@ -36,6 +36,8 @@ def example(declared: Any) -> Any:
         return EXAMPLES[declared]
     if isinstance(declared, UnionType):
         return example(get_args(declared)[0])
+    if get_origin(declared) is Literal:
+        return get_args(declared)[0]
     if get_origin(declared) is tuple:
         return (example(get_args(declared)[0]),)
     return declared(**{field.name: example(field.type) for field in fields(declared)})

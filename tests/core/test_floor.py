@@ -706,7 +706,7 @@ def test_interrupting_an_answer_that_was_not_heard_yet_ends_its_turn() -> None:
     bench = Bench()
     bench.asks(1.0, 1)
     orders = bench.interrupts(2.6)
-    assert deeds(orders) == [InterruptTurn(1, Cause("interrupted", at(2.6)))]
+    assert deeds(orders) == [InterruptTurn(1, Cause("interrupted", at(2.6)), "two lattes")]
     assert bench.state == "listening"
 
 
@@ -755,7 +755,7 @@ def test_interrupting_the_speech_of_an_answer_that_was_not_begun_ends_its_turn()
     bench.is_speaking()
     bench.types(2.0, 2, "stop")
     orders = bench.interrupts(2.5, speech_only=True)
-    assert deeds(orders) == [InterruptTurn(2, Cause("interrupted", at(2.5)))]
+    assert deeds(orders) == [InterruptTurn(2, Cause("interrupted", at(2.5)), "stop")]
 
 
 def test_typed_words_interrupt_and_are_answered() -> None:
@@ -825,7 +825,7 @@ def test_a_second_turn_that_does_not_end_closes_the_session() -> None:
     bench.types(4.0, 3, "really")
     orders = bench.pass_time_until(5.0)
     assert deeds(orders) == [
-        InterruptTurn(3, Cause("providers do not stop", at(5.0))),
+        InterruptTurn(3, Cause("providers do not stop", at(5.0)), "really"),
         AbandonTurn(2),
         CloseSession("providers do not stop"),
     ]
@@ -877,7 +877,7 @@ def test_an_answer_of_which_nothing_is_heard_in_time_fails() -> None:
     bench.asks(1.0, 1)  # its answer is begun at 2.5
     assert bench.deadline_s == 22.5
     orders = bench.pass_time_until(22.5)
-    assert deeds(orders) == [EndTurn(1, "answer", "gave no audio within 20 s")]
+    assert deeds(orders) == [EndTurn(1, "answer", "gave no audio within 20 s", "two lattes")]
     assert bench.state == "listening"
 
 
@@ -996,7 +996,7 @@ def _nothing(bench: Bench) -> None:
     [
         (_nothing, "listening", []),
         (_listen, "listening", [DismissTurn(1)]),
-        (_think, "processing", [InterruptTurn(1, Cause("hung_up", at(5.0)))]),
+        (_think, "processing", [InterruptTurn(1, Cause("hung_up", at(5.0)), "two lattes")]),
         (_talk, "speaking", [InterruptTurn(1, Cause("hung_up", at(5.0)))]),
         (_leave, "away", []),
     ],
@@ -1117,7 +1117,7 @@ def test_deadlines_that_were_missed_are_made_up_for_in_order_before_the_input_th
     assert [event.trigger for event in events(orders) if isinstance(event, StateChanged)] == ["answer", "end"]
     assert deeds(orders) == [
         StartAttempt(1, 1, "two lattes", verbatim=False),
-        InterruptTurn(1, Cause("hung_up", at(30.0))),
+        InterruptTurn(1, Cause("hung_up", at(30.0)), "two lattes"),
         CloseSession("hung_up"),
     ]
 
@@ -1160,7 +1160,7 @@ def test_a_turn_whose_cancelled_answer_does_not_stop_has_failed_after_the_join_d
     bench = taken_back_and_stuck()
     assert deeds(bench.pass_time_until(3.99)) == []
     message = "did not stop when it was cancelled"
-    assert deeds(bench.pass_time_until(4.0)) == [EndTurn(1, "attempt", message), AbandonTurn(1)]
+    assert deeds(bench.pass_time_until(4.0)) == [EndTurn(1, "attempt", message, "two lattes"), AbandonTurn(1)]
     assert bench.state == "listening"
 
 
@@ -1171,7 +1171,7 @@ def test_so_has_one_whose_next_answer_is_due() -> None:
     bench.pass_time_until(3.7)
     assert bench.state == "processing"
     message = "did not stop when it was cancelled"
-    assert deeds(bench.pass_time_until(4.0)) == [EndTurn(1, "attempt", message), AbandonTurn(1)]
+    assert deeds(bench.pass_time_until(4.0)) == [EndTurn(1, "attempt", message, "two lattes please"), AbandonTurn(1)]
     assert bench.state == "listening"
 
 

@@ -16,6 +16,7 @@ from turnscope.core import (
     Event,
     Failed,
     FloorInput,
+    HistorySettings,
     HungUp,
     Interrupted,
     InterruptionSettings,
@@ -68,7 +69,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-PARTS = (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings, Speculation)
+PARTS = (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings, Speculation, HistorySettings)
 
 SETTINGS = [
     *(numbers_of(kind()).items() for kind in PARTS),

@@ -11,7 +11,7 @@ import trio
 
 from tests.session.calls import agent, child_tasks
 from tests.session.endless import EndlessInterrupter
-from turnscope.core import Interrupted, TurnEnded
+from turnscope.core import HistorySettings, Interrupted, TurnEnded
 from turnscope.providers import ScriptedLLM
 from turnscope.session import Record, open_runtime, open_session
 from turnscope.session._turn import Turn
@@ -22,7 +22,7 @@ REPLY = "Your order is two lattes, and it will be ready soon, in ten minutes."
 AGENT = agent(
     vad=FakeVAD(window_s=0.05),
     llm=ScriptedLLM([], fallback=REPLY, tokens_per_s=100, first_token_s=0.05),
-    max_history_messages=20,
+    history=HistorySettings(max_messages=20),
 )
 
 

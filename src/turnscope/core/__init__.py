@@ -30,6 +30,7 @@ from turnscope.core._events import (
     FirstToken,
     GateShut,
     HeardWord,
+    HistoryChanged,
     HookFailed,
     HungUp,
     Interrupted,
@@ -58,7 +59,8 @@ from turnscope.core._evidence import RECENT_TRANSCRIPTS, Evidence, InterruptionP
 from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_ramp, gain_to_db
 from turnscope.core._floor import Floor
 from turnscope.core._floor_settings import FloorSettings
-from turnscope.core._history import History
+from turnscope.core._history import History, HistoryChange, HistoryChangeKind
+from turnscope.core._history_settings import HistorySettings, TokenCounter, estimate_tokens
 from turnscope.core._input_clock import PAUSE_S, GapReason, InputClock, Placement
 from turnscope.core._inputs import (
     AttemptCommitted,
@@ -122,6 +124,7 @@ from turnscope.core._policy_blocks import (
     ScoreThresholds,
     ScoreVeto,
 )
+from turnscope.core._prompt import as_prompt
 from turnscope.core._records import Conversation, Latency, OverlapRecord, TurnRecord, fold
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
@@ -197,6 +200,10 @@ __all__ = [
     "HeardText",
     "HeardWord",
     "History",
+    "HistoryChange",
+    "HistoryChangeKind",
+    "HistoryChanged",
+    "HistorySettings",
     "HookFailed",
     "HungUp",
     "InputClock",
@@ -269,6 +276,7 @@ __all__ = [
     "StateChanged",
     "StopListening",
     "TextReceived",
+    "TokenCounter",
     "ToolCall",
     "ToolCalled",
     "ToolFinishedLate",
@@ -294,10 +302,12 @@ __all__ = [
     "WordsPolicy",
     "YieldSpeech",
     "Yielded",
+    "as_prompt",
     "as_samples",
     "completeness",
     "content_words",
     "db_to_gain",
+    "estimate_tokens",
     "event_to_dict",
     "fade_in",
     "fade_out",

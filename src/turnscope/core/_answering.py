@@ -88,7 +88,7 @@ class Answering(Speculating):
             self._order(do.ResumeSpeech(holder.turn_id))
             self._emit(ev.Resumed(self._now, holder.turn_id))
         if hearing.admitted:
-            self._order(do.EndTurn(hearing.turn_id, provider, message))
+            self._order(do.EndTurn(hearing.turn_id, provider, message, hearing.text))
         else:
             self._order(do.DismissTurn(hearing.turn_id))
             self._emit_dismissed(hearing, evidence)

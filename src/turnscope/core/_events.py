@@ -6,6 +6,7 @@ Each event has `sample`, its time on the session's clock, and `at`, the same in 
 from dataclasses import dataclass, fields, is_dataclass
 
 from turnscope.core._audio import CLOCK_HZ
+from turnscope.core._messages import Message
 from turnscope.core._outcomes import Cause, Completed, Failed, HungUp, Interrupted, Outcome
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FirstToken",
     "GateShut",
     "HeardWord",
+    "HistoryChanged",
     "HookFailed",
     "HungUp",
     "Interrupted",
@@ -254,6 +256,15 @@ class TurnEnded(Event):
     outcome: Outcome
     joined: bool = True
     blamed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChanged(Event):
+    """What is remembered of the conversation has changed; see `HistoryChange` for `change` and `messages`."""
+
+    change: str
+    messages: tuple[Message, ...]
+    turn_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Floor(ToolWaiting):
         holder = self._holder
         if holder is not None:
             message = f"gave no audio within {self.settings.answer_timeout_s:g} s"
-            self._order(do.EndTurn(holder.turn_id, "answer", message))
+            self._order(do.EndTurn(holder.turn_id, "answer", message, holder.asked))
             self._turn_over(holder.turn_id, Trigger.FAILED)
 
     # Endings
@@ -255,7 +255,7 @@ class Floor(ToolWaiting):
         if self._heard is not None and self._heard.turn_id == turn_id:
             self._fail_listening(self._heard, "attempt", message)
         elif self._holder is not None and self._holder.turn_id == turn_id:
-            self._order(do.EndTurn(turn_id, "attempt", message))
+            self._order(do.EndTurn(turn_id, "attempt", message, self._holder.asked))
             self._turn_over(turn_id, Trigger.FAILED)
         self._give_up_joining(turn_id)
 
@@ -272,7 +272,7 @@ class Floor(ToolWaiting):
         cause = ev.Cause(reason, self._now)
         self._end_muted(reason)
         if self._holder is not None:
-            self._order(do.InterruptTurn(self._holder.turn_id, cause))
+            self._order(do.InterruptTurn(self._holder.turn_id, cause, self._holder.asked))
             self._release(self._holder)
         if self._heard is not None:
             self._drop(self._heard, reason)

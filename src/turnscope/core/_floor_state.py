@@ -34,6 +34,11 @@ class Holder:
     tools: bool = False
     """It waits for tools."""
 
+    @property
+    def asked(self) -> str:
+        """What the caller wants answered; nothing, if the agent speaks by itself."""
+        return "" if self.origin == "say" else self.text
+
 
 class FloorState:
     """The Floor's memory. Decisions are made in the classes below it: `Answering`, `Interrupting`, `Floor`."""

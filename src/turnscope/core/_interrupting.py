@@ -86,7 +86,7 @@ class Interrupting(Answering):
 
     def _take_the_floor(self, holder: Holder, hearing: Hearing, evidence: str, decided: ev.Decided) -> None:
         cause = ev.Cause("user_speaking", self._now, hearing.onset, evidence)
-        self._order(do.InterruptTurn(holder.turn_id, cause))
+        self._order(do.InterruptTurn(holder.turn_id, cause, holder.asked))
         self._emit(decided)
         self._release(holder)
         self._go(Trigger.BARGE_IN, holder.turn_id)
@@ -129,7 +129,7 @@ class Interrupting(Answering):
             self._drop(self._heard, "new_input")
         holder = self._holder
         if holder is not None:
-            self._order(do.InterruptTurn(holder.turn_id, ev.Cause("new_input", self._now)))
+            self._order(do.InterruptTurn(holder.turn_id, ev.Cause("new_input", self._now), holder.asked))
             self._release(holder)
             if self.state is State.PROCESSING:
                 self._go(Trigger.BARGE_IN, holder.turn_id)
@@ -143,7 +143,7 @@ class Interrupting(Answering):
         """Nobody will answer what is being heard: an admitted turn is interrupted, any other was no turn."""
         self._forget(hearing)
         if hearing.admitted:
-            self._order(do.InterruptTurn(hearing.turn_id, ev.Cause(reason, self._now)))
+            self._order(do.InterruptTurn(hearing.turn_id, ev.Cause(reason, self._now), hearing.text))
         else:
             self._order(do.DismissTurn(hearing.turn_id))
             self._emit_dismissed(hearing, reason)
@@ -167,7 +167,7 @@ class Interrupting(Answering):
             self._order(do.InterruptSpeech(holder.turn_id, cause))
             self._let_go(holder)
         else:
-            self._order(do.InterruptTurn(holder.turn_id, cause))
+            self._order(do.InterruptTurn(holder.turn_id, cause, holder.asked))
             self._release(holder)
 
     def _go_on_after(self, holder: Holder) -> None:

@@ -36,6 +36,9 @@ class Message:
         tool_calls: Of an assistant's message: the tools that it called, after `text`. The results of all of them follow
             it at once, as messages of the role ``tool``, in this order.
         tool_call_id: Of a tool's message: the `ToolCall.id` that it is the result of.
+        resumed: `unheard` was taken up again later, in a message of its own.
+        superseded: Of a caller's message: a newer one took its place before any of its answer was heard, so that a
+            model is no longer given it.
     """
 
     role: Role
@@ -44,6 +47,8 @@ class Message:
     unheard: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    resumed: bool = False
+    superseded: bool = False
 
     @property
     def is_sent(self) -> bool:

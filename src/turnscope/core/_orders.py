@@ -111,10 +111,14 @@ class ResumeSpeech:
 
 @dataclass(frozen=True, slots=True)
 class InterruptTurn:
-    """Shut the gate, cancel the turn's scope and everything in it."""
+    """Shut the gate, cancel the turn's scope and everything in it.
+
+    `asked` is what the caller had said in it by then, to be remembered although it is not answered.
+    """
 
     turn_id: int
     cause: Cause
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +141,15 @@ class DismissTurn:
 
 @dataclass(frozen=True, slots=True)
 class EndTurn:
-    """End a turn that was admitted and brought nothing to answer; with `provider`, because that one failed."""
+    """End a turn that was admitted and brought nothing to answer; with `provider`, because that one failed.
+
+    `asked` is what the caller had said in it by then, as in `InterruptTurn`.
+    """
 
     turn_id: int
     provider: str = ""
     message: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from turnscope.core import (
     ClauseSettings,
     Endpointing,
     FloorSettings,
+    HistorySettings,
     InterruptionSettings,
     Speculation,
     SpeechEdgeSettings,
@@ -39,7 +40,7 @@ class Agent:
         interruption: What an interruption does, and who says that it is one.
         endpointing: When the caller's turn is over.
         clauses: How the reply is cut for the synthesizer.
-        max_history_messages: How much of the conversation the model is given.
+        history: How much of the conversation the model is given, and what it is told about interruptions.
         provider_timeout_s: A model that gives nothing for so long has failed, and its turn with it.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
         tool_timeout_s: A call of a tool that takes longer has failed, unless the tool says otherwise.
@@ -62,7 +63,7 @@ class Agent:
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
     endpointing: Endpointing = field(default_factory=Endpointing)
     clauses: ClauseSettings = field(default_factory=ClauseSettings)
-    max_history_messages: int = 100
+    history: HistorySettings = field(default_factory=HistorySettings)
     provider_timeout_s: float = 10.0
     answer_timeout_s: float = 20.0
     tool_timeout_s: float = 20.0
@@ -86,7 +87,7 @@ class Agent:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
-        for name in ("max_history_messages", "max_concurrent_tools", "max_tool_rounds"):
+        for name in ("max_concurrent_tools", "max_tool_rounds"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
         self._check_tools()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -58,13 +59,17 @@ class Ending:
         """Gives what is to be kept of the turn, as things stand."""
         self._kept: tuple[Message, ...] = ()
         """What the history holds of the turn."""
+        self._writing: Attempt | None = None
+        """The attempt whose voice was silenced while its text goes on."""
+        self._text_went_on = False
 
-    def cut(self, attempt: Attempt | None, cause: Cause, *, text_goes_on: bool = False) -> None:
+    def cut(self, attempt: Attempt | None, cause: Cause, *, asked: str = "", text_goes_on: bool = False) -> None:
         """Shut the gate and fix what was heard, at this moment. With `text_goes_on`, more to display may come."""
         if self.outcome is not None:
             _release(attempt, "" if text_goes_on else cause.reason)
             return
-        heard, last_sent, silence = self._silence(attempt, cause.reason, text_goes_on=text_goes_on)
+        self._writing = attempt if text_goes_on else None
+        heard, last_sent, silence = self._silence(attempt, cause.reason, asked)
         if cause.reason in CLOSING_REASONS:
             self.outcome = HungUp(cause.reason, heard.heard)
             return
@@ -79,20 +84,20 @@ class Ending:
             heard.estimated,
         )
 
-    def give_up(self, attempt: Attempt | None, failure: ProviderError) -> None:
+    def give_up(self, attempt: Attempt | None, failure: ProviderError, asked: str = "") -> None:
         """A provider let the turn down: silence, keep what was heard, and say who it was."""
         if self.outcome is None:
-            heard, _, _ = self._silence(attempt, "failed")
+            heard, _, _ = self._silence(attempt, "failed", asked)
             self.outcome = Failed(failure.provider, failure.message, heard.heard)
         self.publish_failure(failure)
 
     def complete(self, attempt: Attempt) -> None:
         """The attempt has run to its end: all was heard, or its voice had been silenced and its text went on."""
         if self.outcome is None:
+            text = attempt.spoken.text.strip()
             self._publish_words(attempt)
             self._remember(attempt, len(attempt.spoken.text), interrupted=False)
-            self.outcome = Completed(attempt.spoken.text.strip())
-        self.rewrite()
+            self.outcome = Completed(text)
 
     def complete_without_answer(self) -> None:
         """There was nothing to answer."""
@@ -103,11 +108,14 @@ class Ending:
     def rewrite(self) -> None:
         """More is known of what the history holds of this turn: a tool's result, or the rest of a text."""
         if self._compose is not None and self._kept:
-            before, self._kept = self._kept, self._compose()
-            self._context.history.rewrite(before[0], *self._kept)
+            before, now = self._kept, self._compose()
+            if now != before:
+                self._kept = now
+                self._context.history.rewrite(before[0], *now, turn_id=self._turn_id)
 
     def publish(self, *, joined: bool, blamed: str = "") -> None:
         """Say how the turn has ended."""
+        self._settle_text()
         if self.outcome is not None:
             self._context.publish(TurnEnded(self._context.now(), self._turn_id, self.outcome, joined, blamed))
         self.published.set()
@@ -118,20 +126,18 @@ class Ending:
         now = self._context.now()
         self._context.publish(ProviderFailed(now, self._turn_id, failure.provider, failure.message))
 
-    def _silence(
-        self, attempt: Attempt | None, reason: str, *, text_goes_on: bool = False
-    ) -> tuple[HeardText, int | None, int | None]:
+    def _silence(self, attempt: Attempt | None, reason: str, asked: str) -> tuple[HeardText, int | None, int | None]:
         """Shut the gate; keep what was heard; say until when samples were sent, and when all is silent."""
         if attempt is None:
-            self._remember(None, 0, interrupted=True)
+            self._remember(None, 0, interrupted=True, asked=asked)
             return NOTHING_HEARD, None, None
         last_sent, silence = attempt.voice.shut()
         heard = attempt.spoken.heard(attempt.voice.playback.heard_until)
-        _release(attempt, "" if text_goes_on else reason)
+        _release(attempt, "" if self._writing is not None else reason)
+        self._context.publish(GateShut(self._context.now(), self._turn_id, last_sent, silence))
         text = attempt.spoken.text
         cut = len(text) - len(text.lstrip()) + len(heard.heard) if heard.heard else 0
-        self._remember(attempt, cut, interrupted=True, also_nothing=text_goes_on)
-        self._context.publish(GateShut(self._context.now(), self._turn_id, last_sent, silence))
+        self._remember(attempt, cut, interrupted=True)
         self._publish_words(attempt)
         return heard, last_sent, silence
 
@@ -144,21 +150,31 @@ class Ending:
                 words.append(HeardWord(word.text, to_clock(start), to_clock(last + 1), word.estimated))
         self._context.publish(WordsHeard(self._context.now(), self._turn_id, tuple(words)))
 
-    def _remember(self, attempt: Attempt | None, cut: int, *, interrupted: bool, also_nothing: bool = False) -> None:
+    def _remember(self, attempt: Attempt | None, cut: int, *, interrupted: bool, asked: str = "") -> None:
         """Put into the history what was asked, which tools were called, and what was heard: the text before `cut`."""
         if attempt is None and not self._exchange.has_calls:
+            self._context.history.append(*((Message("user", asked),) if asked else ()), turn_id=self._turn_id)
             return
 
         def compose() -> tuple[Message, ...]:
             if attempt is None:
-                return self._exchange.as_heard(None, "", 0, (), interrupted=interrupted)
+                return self._exchange.as_heard(asked or None, "", 0, (), interrupted=interrupted)
             text, rounds = attempt.spoken.text, attempt.calling.rounds
             return self._exchange.as_heard(
-                attempt.asked, text, cut, rounds, interrupted=interrupted, also_nothing=also_nothing
+                attempt.asked, text, cut, rounds, interrupted=interrupted, also_nothing=self._text_went_on
             )
 
+        self._text_went_on = self._writing is not None
         self._compose, self._kept = compose, compose()
-        self._context.history.append(*self._kept)
+        self._context.history.append(*self._kept, turn_id=self._turn_id)
+
+    def _settle_text(self) -> None:
+        """Keep what was written after the voice had been silenced, beside what was heard."""
+        writing, outcome = self._writing, self.outcome
+        self._writing = None
+        if writing is not None and isinstance(outcome, Interrupted):
+            self.outcome = replace(outcome, unheard=writing.spoken.text.strip()[len(outcome.heard) :].strip())
+            self.rewrite()
 
 
 def _release(attempt: Attempt | None, reason: str) -> None:

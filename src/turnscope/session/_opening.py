@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from turnscope.core import History
 from turnscope.session._agent import Agent
 from turnscope.session._blame import blame, outermost_error
 from turnscope.session._bus import Sink
@@ -33,6 +34,7 @@ async def open_session(
     runtime: Runtime | None = None,
     session_id: str = "session",
     metadata: Mapping[str, str] | None = None,
+    history: History | None = None,
     sinks: tuple[Sink, ...] = (),
     hooks: tuple[Hook[Any], ...] = (),
 ) -> AsyncGenerator[Session]:
@@ -44,6 +46,8 @@ async def open_session(
         runtime: What to share with other sessions; by default one of its own.
         session_id: Its name, for logs.
         metadata: What the application wants to find again.
+        history: What was said in an earlier session, which is gone on with. It is copied, as far as the limits of the
+            agent allow; `Session.history` is the new session's own.
         sinks: Synchronous observers that see every event and every input of the Floor, such as an event log.
         hooks: Functions to be called with certain events, from the first one on. See `Session.on` for later ones.
 
@@ -74,6 +78,8 @@ async def open_session(
                     hooks=hooks,
                 )
                 try:
+                    if history is not None:
+                        session.history.restore(history)
                     await session._life.start()
                     stack.enter_context(runtime.told_of_blocking(session._life.publish_blocked))
                     yield session

@@ -31,6 +31,7 @@ from turnscope.session._ears import Ears
 from turnscope.session._handles import SayHandle
 from turnscope.session._hooks import Hook, HookHandle, Hooks
 from turnscope.session._life import Life
+from turnscope.session._memory import remember
 from turnscope.session._playout import Playout
 from turnscope.session._toolbox import Toolbox
 from turnscope.session._turn import TurnContext
@@ -74,10 +75,10 @@ class Session:
         self.id = session_id
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
         self.agent = agent
-        self.history: History = History(agent.max_history_messages)
         self._nursery = nursery
         self._bus = EventBus(sinks)
         self._clock = SessionClock()
+        self.history: History = remember(agent.history, self._clock, self._bus.publish)
         self._floor = Floor(agent.floor_settings)
         self._watcher = Watcher(self._floor, self._clock, self._obey, self._bus)
         self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish)

@@ -163,9 +163,9 @@ class Turn:
             if voice.playback.paused:
                 voice.resume(self._attempt.spoken.word_start(voice.playback.heard_until))
 
-    def interrupt(self, cause: Cause) -> None:
-        """Silence first; then cancel everything. Idempotent."""
-        self.ending.cut(self._attempt, cause)
+    def interrupt(self, cause: Cause, asked: str = "") -> None:
+        """Silence first; then cancel everything. What was `asked` is remembered. Idempotent."""
+        self.ending.cut(self._attempt, cause, asked=asked)
         self.scope.cancel(reason=cause.reason)
 
     def interrupt_speech(self, cause: Cause) -> None:
@@ -180,19 +180,20 @@ class Turn:
         self._dismissed = True
         self.scope.cancel(reason="dismissed")
 
-    def end_without_answer(self, provider: str, message: str) -> None:
+    def end_without_answer(self, provider: str, message: str, asked: str) -> None:
         """It was a turn, but nothing more comes of it: there is nothing to answer, or a provider let it down.
 
         Args:
             provider: Who failed; ``"stt"``, ``"answer"`` and ``"attempt"`` stand for those that the turn waits for.
             message: How.
+            asked: What the caller had said by then.
         """
         if not provider:
             self.ending.complete_without_answer()
         elif self.ending.outcome is None:
             culprit = self._culprit()
             stand_ins = {"stt": self._context.agent.stt.name, "answer": culprit, "attempt": culprit}
-            self.ending.give_up(self._attempt, ProviderError(stand_ins.get(provider, provider), message))
+            self.ending.give_up(self._attempt, ProviderError(stand_ins.get(provider, provider), message), asked)
         self.scope.cancel(reason="nothing more to come")
 
     def end_unstarted(self) -> None:
@@ -305,8 +306,5 @@ class Turn:
     def _messages(self, attempt: Attempt) -> tuple[Message, ...]:
         instructions = self._context.agent.instructions
         system = (Message("system", instructions),) if instructions else ()
-        return (
-            *system,
-            *(message for message in self._context.history.messages if message.is_sent),
-            *self._exchange.so_far(attempt.asked, attempt.spoken.text, attempt.calling.rounds),
-        )
+        so_far = self._exchange.so_far(attempt.asked, attempt.spoken.text, attempt.calling.rounds)
+        return (*system, *self._context.history.prompt(*so_far))

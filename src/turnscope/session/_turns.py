@@ -59,8 +59,8 @@ class Turns:
 
     def _obey_for(self, turn: Turn, order: Order) -> None:
         match order:
-            case InterruptTurn(turn_id, cause):
-                turn.interrupt(cause)
+            case InterruptTurn(turn_id, cause, asked):
+                turn.interrupt(cause, asked)
                 if turn_id not in self.running:
                     self.known.pop(turn_id)
                     turn.end_unstarted()
@@ -84,8 +84,8 @@ class Turns:
                 turn.cancel_attempt(attempt)
             case DismissTurn():
                 turn.dismiss()
-            case EndTurn(_, provider, message):
-                turn.end_without_answer(provider, message)
+            case EndTurn(_, provider, message, asked):
+                turn.end_without_answer(provider, message, asked)
             case AbandonTurn():
                 turn.abandon()
 

@@ -6,7 +6,7 @@ A setting that a class gains can be written in a file at once. Every complaint n
 import inspect
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
@@ -185,6 +185,8 @@ class _Maker:
             return [self.value(item, part, f"{path}[{index}]", None) for index, part in enumerate(listed)]
         if hint == frozenset[str] and isinstance(value, str):
             return self._lexicon(value, path)
+        if get_origin(hint) is Callable:
+            raise ConfigError(f"{path}: {_CODE}")
         if Path in (hint, *get_args(hint)):
             return self._folder / convert(value, str, path)
         return convert(value, hint, path)

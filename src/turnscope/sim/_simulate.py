@@ -8,6 +8,7 @@ import trio
 from turnscope.core import (
     Conversation,
     Event,
+    History,
     Message,
     OverlapRecord,
     Samples,
@@ -92,6 +93,7 @@ async def simulate_async(
     frame_s: float = 0.02,
     max_s: float = 600.0,
     drive: Drive | None = None,
+    history: History | None = None,
     sinks: tuple[Sink, ...] = (),
     keep_records: bool = True,
     echo: Samples | None = None,
@@ -105,7 +107,8 @@ async def simulate_async(
         frame_s: Length of the audio frames that the session is given.
         max_s: The caller hangs up after so long at the latest.
         drive: Acts as the application; it is given the session, and cancelled when the session has ended.
-        sinks: See `turnscope.session.open_session`.
+        history: See `turnscope.session.open_session`.
+        sinks: See there, too.
         keep_records: False for very long runs: `Call.records` stays empty.
         echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
     """
@@ -116,7 +119,7 @@ async def simulate_async(
     before = _tasks()
     async with (
         open_runtime(compute=compute) as runtime,
-        open_session(agent, transport, runtime=runtime, sinks=(*mine, *sinks)) as session,
+        open_session(agent, transport, runtime=runtime, history=history, sinks=(*mine, *sinks)) as session,
     ):
         await _attend(session, drive)
     user, spoken = transport.tracks()
@@ -146,6 +149,7 @@ def simulate(
     frame_s: float = 0.02,
     max_s: float = 600.0,
     drive: Drive | None = None,
+    history: History | None = None,
     sinks: tuple[Sink, ...] = (),
     keep_records: bool = True,
     echo: Samples | None = None,
@@ -162,7 +166,8 @@ def simulate(
         frame_s: Length of the audio frames that the session is given.
         max_s: The caller hangs up after so long at the latest.
         drive: Acts as the application; it is given the session, and cancelled when the session has ended.
-        sinks: See `turnscope.session.open_session`.
+        history: See `turnscope.session.open_session`.
+        sinks: See there, too.
         keep_records: False for very long runs: `Call.records` stays empty.
         echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
         instruments: Watch the run, as in `trio.run`.
@@ -176,6 +181,7 @@ def simulate(
             frame_s=frame_s,
             max_s=max_s,
             drive=drive,
+            history=history,
             sinks=sinks,
             keep_records=keep_records,
             echo=echo,
