@@ -8,7 +8,7 @@ import trio
 
 from turnscope.providers import Resources
 
-__all__ = ["FAULTS", "Hostile"]
+__all__ = ["FAULTS", "Hostile", "swallows_all"]
 
 Inner = Callable[[], Awaitable[Any]]
 
@@ -38,6 +38,13 @@ async def swallows_cancellation(inner: Inner) -> Any:
         with trio.CancelScope(shield=True):
             await trio.sleep(0.2)
         return await inner()
+
+
+async def swallows_all() -> str:
+    try:
+        await trio.sleep_forever()
+    except trio.Cancelled:
+        return "returned all the same"
 
 
 async def raises_in_cleanup(inner: Inner) -> Any:

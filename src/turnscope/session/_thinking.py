@@ -94,6 +94,7 @@ class Thinking:
         agent, context, order = self._context.agent, self._context, self._order
         calls: list[ToolCall] = []
         first = True
+        await trio.lowlevel.checkpoint_if_cancelled()  # a call may have been settled because all this was cancelled
         context.publish(ModelAsked(context.now(), order.turn_id, order.attempt, round_))
         specs = [tool.spec for tool in agent.tools]
         stream = context.llm.open_stream(messages, specs) if specs else context.llm.open_stream(messages)

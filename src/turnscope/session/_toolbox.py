@@ -18,6 +18,12 @@ from turnscope.session._zombies import unblock
 
 __all__ = ["Toolbox"]
 
+CANCELLED = {
+    "user_speaking": "Cancelled, because the caller interrupted.",
+    "user_resumed": "Cancelled, because the caller went on speaking.",
+}
+"""What models are told, by what the call was cancelled for."""
+
 UNKNOWN = "It is not known what it has done."
 
 _logger = logging.getLogger("turnscope")
@@ -131,7 +137,7 @@ class Toolbox:
                 self._nursery.start_soon(self._run, run, name=f"tool {run.asked.call.name}")
 
     async def _do(self, run: ToolRun) -> None:
-        kind, text = "cancelled", "Cancelled."
+        kind, text = "cancelled", ""
         try:
             with run.scope:
                 await trio.lowlevel.checkpoint_if_cancelled()  # else it would run up to its first checkpoint
@@ -142,8 +148,8 @@ class Toolbox:
             _logger.warning("tool %s failed", run.asked.call.name, exc_info=reason)
             kind, text = "failed", f"{type(reason).__name__}: {reason}"
         finally:
-            if kind == "cancelled" and run.timed_out:
-                kind, text = "failed", self._too_late(run)
+            if kind == "cancelled":
+                kind, text = self._cancelled(run)
             run.finish(kind, text)
 
     async def _supervise(self, run: ToolRun) -> None:
@@ -159,15 +165,18 @@ class Toolbox:
         if not run.over.is_set():
             asked = run.asked
             self.publish(ToolStuck(self.now(), asked.turn_id, asked.call_id, asked.call.name))
-            text = self._too_late(run) if run.timed_out else "Cancelled."
-            run.settle("failed" if run.timed_out else "cancelled", f"{text} {UNKNOWN}")
+            kind, text = self._cancelled(run)
+            run.settle(kind, f"{text} {UNKNOWN}")
 
     def _timeout_of(self, run: ToolRun) -> float:
         own = None if run.tool is None else run.tool.timeout_s
         return self._timeout_s if own is None else own
 
-    def _too_late(self, run: ToolRun) -> str:
-        return f"{run.asked.call.name} took longer than {self._timeout_of(run):g} s and was cancelled."
+    def _cancelled(self, run: ToolRun) -> tuple[str, str]:
+        """How a call ends that was cancelled, and what the model is told of it."""
+        if run.timed_out:
+            return "failed", f"{run.asked.call.name} took longer than {self._timeout_of(run):g} s and was cancelled."
+        return "cancelled", CANCELLED.get(run.released, "Cancelled.")
 
     # The end of the session
 
@@ -198,7 +207,7 @@ class Toolbox:
         """Settle what does not end, and say nothing more."""
         for run in list(self._runs):
             if run.started is not None:
-                run.settle("cancelled", f"Cancelled. {UNKNOWN}")
+                run.settle("cancelled", f"{self._cancelled(run)[1]} {UNKNOWN}")
         self._closed = True
 
 
