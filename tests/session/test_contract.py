@@ -26,6 +26,8 @@ from turnscope.core import (
     Outcome,
     Reaction,
     SessionEnded,
+    Speculation,
+    SpeculationPolicy,
     State,
     TurnEnded,
     TurnStarted,
@@ -118,9 +120,18 @@ class Conversation(RuleBasedStateMachine):
         timings=st.booleans(),
         lead_s=st.sampled_from([0.0, 0.1]),
         tokens_per_s=st.sampled_from([15.0, 60.0]),
+        guesses=st.sampled_from(["off", "discard", "use_if_similar", "always_use"]),
         seed=st.integers(0, 3),
     )
-    def opens(self, reaction: Reaction, timings: bool, lead_s: float, tokens_per_s: float, seed: int) -> None:
+    def opens(
+        self,
+        reaction: Reaction,
+        timings: bool,
+        lead_s: float,
+        tokens_per_s: float,
+        guesses: SpeculationPolicy,
+        seed: int,
+    ) -> None:
         self.providers = {
             "stt": Fragile(FakeSTT()),
             "llm": Fragile(ScriptedLLM(RULES, fallback="Two lattes it is, one moment.", tokens_per_s=tokens_per_s)),
@@ -128,7 +139,10 @@ class Conversation(RuleBasedStateMachine):
         }
         self.timings = timings
         self.agent = agent(
-            **self.providers, interruption=InterruptionSettings(reaction=reaction), provider_timeout_s=3.0
+            **self.providers,
+            interruption=InterruptionSettings(reaction=reaction),
+            speculation=Speculation(policy=guesses, synthesize=seed % 2 == 0),
+            provider_timeout_s=3.0,
         )
         self.call = LiveCall(self.agent, seed=seed, lead_s=lead_s)
 
