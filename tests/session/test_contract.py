@@ -366,9 +366,21 @@ LIMITS = settings(
 
 
 class TestAnyConversation(Conversation.TestCase):  # type: ignore[misc, valid-type]  # made at run time
-    settings = settings(LIMITS, max_examples=400)
+    settings = settings(LIMITS, max_examples=100)
 
 
 @pytest.mark.slow
 class TestManyConversations(Conversation.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(LIMITS, max_examples=5000)
+
+
+def test_a_guess_that_is_admitted_and_taken_back_at_one_instant_starts_no_tool() -> None:
+    """Found by the machine: it went on to its call before it noticed that it had been cancelled."""
+    conversation = Conversation()
+    conversation.opens("pause", timings=True, lead_s=0.0, tokens_per_s=15.0, guesses="discard", seed=0)
+    conversation.the_caller_speaks("brew cancel", 0.2)
+    conversation.the_caller_coughs(0.2, 1.0)
+    conversation.the_caller_coughs(0.2, 0.05)
+    conversation.every_promise_holds()
+    conversation.teardown()
+    assert not [event for event in conversation.call.events if isinstance(event, ToolStarted)]

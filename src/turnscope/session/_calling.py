@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import trio
+
 from turnscope.core import StartAttempt, ToolCall, ToolCalled, ToolsDone, ToolsRunning
 from turnscope.session._tool_run import Asked, ToolRun
 from turnscope.session._tool_shape import BadArguments
@@ -44,7 +46,6 @@ class Calling:
         self._on_settled = on_settled
         self._tools = {tool.name: tool for tool in context.agent.tools}
         self._asked: Counter[tuple[str, str]] = Counter()
-        self._released = ""
 
     @property
     def runs(self) -> list[ToolRun]:
@@ -63,6 +64,7 @@ class Calling:
             calls: What the model asks for.
             stop: How much of the attempt's text has been written.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()  # it may have been taken back when it was about to call
         count = len(self.runs)
         runs = tuple(self._ask(call, number) for number, call in enumerate(_told_apart(calls), count + 1))
         self.rounds.append(Round(stop, runs))
