@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.session.calls import AGENT, REPLY, agent, cough, heard_words, of_kind, speech
 from tests.session.hostile import FAULTS, Hostile
 from tests.session.test_spend import Counting, length
+from tests.session.tooling import clerk, slow
 from tests.session.watched import Watched
 from turnscope.core import (
     AttemptCancelled,
@@ -33,6 +34,9 @@ from turnscope.core import (
     SpeculationStarted,
     Spend,
     StateChanged,
+    ToolCalled,
+    ToolSettled,
+    ToolStarted,
     TurnEnded,
     input_from_dict,
 )
@@ -285,6 +289,31 @@ def test_a_wrong_guess_that_is_slow_to_close_delays_the_answer_and_no_more() -> 
     assert first.sample - dropped.sample == round((0.9 + 0.2) * 16_000)
     assert started.sample < dropped.sample + 0.9 * 16_000
     assert [turn.outcome.kind for turn in call.turns if turn.outcome] == ["completed"]
+
+
+# Tools
+
+
+def test_a_guess_calls_no_tool_before_it_is_admitted() -> None:
+    log: list[str] = []
+    who = clerk(slow(0.5, log), speculation=Speculation(policy="discard"))
+    call = simulate(who, ORDER)
+    assert broken_promises(call) == []
+    [admitted], [begun] = of_kind(call, SpeculationAdmitted), of_kind(call, ToolStarted)
+    assert of_kind(call, SpeculationStarted)[0].sample < admitted.sample == begun.sample
+    assert log == ["begun", "done"]
+    assert heard_words(call) == "It is done with lattes"
+    assert call.spend.total.all_wasted == Spend()
+
+
+def test_a_guess_that_was_wrong_calls_no_tool_at_all() -> None:
+    log: list[str] = []
+    who = clerk(slow(0.5, log), speculation=Speculation(policy="always_use"))
+    call = simulate(who, [speech("two lattes", 0.2), speech("and hello there.", 0.6, "previous"), HangUp(Moment(1.8))])
+    assert broken_promises(call) == []
+    assert drops(call)[0] == "user_speaking"
+    tools = [event for event in call.events if isinstance(event, ToolCalled | ToolStarted | ToolSettled)]
+    assert (tools, log) == ([], [])
 
 
 # What it costs

@@ -126,8 +126,11 @@ class Turn:
         """Take an answer back; nothing of it was heard."""
         for attempt in self._unpaid:
             if attempt.order.attempt == number:
-                attempt.cancel("user_resumed" if attempt.admitted.is_set() else "speculation_stale")
-                self._exchange.take_back(attempt.asked, attempt.calling.rounds)
+                if attempt.admitted.is_set():
+                    attempt.cancel("user_resumed")
+                    self._exchange.take_back(attempt.asked, attempt.calling.rounds)
+                else:
+                    attempt.cancel("speculation_stale")
                 if attempt is self._attempt:
                     self._attempt = None
 
