@@ -1,12 +1,13 @@
 """What a model is given of a conversation: in turns, with nothing in it that was not said."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnscope.core import History, HistorySettings, Message, as_prompt
+from turnscope.core import History, HistorySettings, Message, ToolCall, as_prompt
 
 
 def user(text: str, *, superseded: bool = False) -> Message:
@@ -98,3 +99,16 @@ def test_what_was_given_once_stays_the_beginning_of_what_is_given_later(
         assert [message.role for message in shared] == [message.role for message in earlier]
         assert [message.text for message in shared[:-1]] == [message.text for message in earlier[:-1]]
         assert not earlier or shared[-1].text.startswith(earlier[-1].text)
+
+
+def test_an_interruption_while_a_tool_ran_is_noted_too() -> None:
+    call = ToolCall("1", "order", "{}")
+    messages = [
+        Message("user", "tea"),
+        Message("assistant", "One moment.", interrupted=True, tool_calls=(call,)),
+        Message("tool", "cancelled", tool_call_id="1"),
+        Message("user", "wait"),
+    ]
+    assert as_prompt(messages, "[after {heard!r}]")[-1].text == "[after 'One moment.']\nwait"
+    whole = [replace(messages[1], interrupted=False), *messages[2:]]
+    assert as_prompt(whole, "[after {heard!r}]")[-1].text == "wait"

@@ -13,6 +13,10 @@ from turnscope.core import (
     OverlapRecord,
     Resumed,
     SpeechStartsPlaying,
+    ToolCalled,
+    ToolRecord,
+    ToolSettled,
+    ToolStarted,
     TurnEnded,
     TurnOpened,
     TurnRecord,
@@ -163,3 +167,18 @@ def test_turns_stand_in_the_order_in_which_they_began() -> None:
 def test_a_conversation_that_did_not_happen_is_empty() -> None:
     assert fold([]).turns == []
     assert fold(iter([FirstToken(0, 9, 1)])).turns == []
+
+
+def test_the_tools_of_a_turn_are_in_its_record() -> None:
+    events = [
+        *ASKED,
+        ToolCalled(at(3.0), 1, 1, "1.1.1", "order", "{}"),
+        ToolCalled(at(3.0), 1, 1, "1.1.2", "price", "{}"),
+        ToolStarted(at(3.5), 1, "1.1.1", "order", "key"),
+        ToolSettled(at(5.0), 1, "1.1.1", "order", "returned", "done", "", "key", at(3.5)),
+    ]
+    order, price = fold(events).turns[0].tools
+    assert order == ToolRecord("1.1.1", "order", 1, at(3.0), at(3.5), at(5.0), "returned", "done")
+    assert order.duration_s == 1.5
+    assert price == ToolRecord("1.1.2", "price", 1, at(3.0))
+    assert price.duration_s is None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.observe.calls import barge_in, cough, held, labels, overlap, say
+from tests.observe.test_tools_shown import ordered
 from turnscope.core import Interrupted, ProviderFailed, SessionEnded
 from turnscope.observe import make_report
 from turnscope.session import Session
@@ -41,7 +42,7 @@ def test_the_page_describes_every_key_and_no_other() -> None:
     cells = re.findall(r"^\| (`[^|]+`) \|", PAGE, re.MULTILINE)
     described = {key for cell in cells for key in re.findall(r"`([a-z_]+)`", cell)}
     failed = [*overlap().events, ProviderFailed(8000, 1, "tts", "gone")]
-    reports = [report(barge_in()), make_report(failed, overlap().user, overlap().agent)]
+    reports = [report(barge_in()), report(ordered()), make_report(failed, overlap().user, overlap().agent)]
     assert {key for made in reports for key in keys(made)} == described
 
 

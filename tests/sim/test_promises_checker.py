@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.session.calls import AGENT, barge_in, speech
+from tests.session.tooling import clerk, slow
 from turnscope.core import (
+    AttemptCancelled,
     AttemptJoined,
     AttemptSpent,
     AttemptStarted,
@@ -16,6 +18,8 @@ from turnscope.core import (
     GateShut,
     HungUp,
     Interrupted,
+    Message,
+    ModelAsked,
     SessionEnded,
     Speculation,
     SpeculationAdmitted,
@@ -23,6 +27,8 @@ from turnscope.core import (
     SpeculationStarted,
     SpeechStartsPlaying,
     StateChanged,
+    ToolSettled,
+    ToolStarted,
     TurnEnded,
     TurnJoined,
     TurnStarted,
@@ -280,3 +286,69 @@ def test_calls_without_speech_or_without_turns_can_be_checked() -> None:
     assert [turn.outcome for turn in left.turns] == [HungUp("hung_up")]
     assert broken_promises(left) == []
     assert not np.any(left.agent)
+
+
+# Tools
+
+
+@pytest.fixture(scope="module")
+def tool_call() -> Call:
+    call = simulate(clerk(slow(1.0)), [speech("two lattes", 0.2), HangUp(Moment(7.0))], seed=1)
+    assert broken_promises(call) == []
+    return call
+
+
+def test_a_call_that_is_never_settled(tool_call: Call) -> None:
+    never = rewritten(tool_call, lambda record: [] if isinstance(record, ToolSettled) else [record])
+    assert broken_promises(never) == [
+        "the model was asked in turn 1 while calls ['1.1.1'] were not settled",
+        "calls ['1.1.1'] were never settled",
+    ]
+
+
+def test_a_call_that_is_settled_twice(tool_call: Call) -> None:
+    twice = rewritten(tool_call, lambda record: [record, record] if isinstance(record, ToolSettled) else [record])
+    assert broken_promises(twice) == ["call 1.1.1 was settled twice, or without having been started"]
+
+
+def test_a_call_that_is_started_twice(tool_call: Call) -> None:
+    twice = rewritten(tool_call, lambda record: [record, record] if isinstance(record, ToolStarted) else [record])
+    assert broken_promises(twice) == ["call 1.1.1 was started twice, or never asked for"]
+
+
+def test_a_call_that_is_settled_without_having_been_started(tool_call: Call) -> None:
+    without = rewritten(tool_call, lambda record: [] if isinstance(record, ToolStarted) else [record])
+    assert broken_promises(without) == ["call 1.1.1 was settled twice, or without having been started"]
+
+
+def test_a_model_that_is_asked_before_a_call_is_settled(tool_call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        return [ModelAsked(record.sample, 2, 1, 1), record] if isinstance(record, ToolSettled) else [record]
+
+    [broken] = broken_promises(rewritten(tool_call, rewrite))
+    assert broken == "the model was asked in turn 2 while calls ['1.1.1'] were not settled"
+
+
+@pytest.mark.parametrize("ending", [AttemptCancelled, TurnEnded])
+def test_a_call_that_is_started_by_an_answer_that_is_over(tool_call: Call, ending: type) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if not isinstance(record, ToolStarted):
+            return [record]
+        if ending is TurnEnded:
+            return [TurnEnded(record.sample, 1, HungUp("hung_up")), record]
+        return [AttemptCancelled(record.sample, 1, 1, "user_speaking"), record]
+
+    assert "call 1.1.1 was started by an answer that was over" in broken_promises(rewritten(tool_call, rewrite))
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (slice(0, 2), "the history holds calls without results: ['call_1']"),
+        (slice(2, 3), "the history holds a result without its call: 'done with lattes'"),
+    ],
+)
+def test_a_history_that_parts_a_call_from_its_result(tool_call: Call, keep: slice, message: str) -> None:
+    parted: tuple[Message, ...] = tool_call.history[keep]
+    call = Call(tool_call.records, tool_call.user, tool_call.agent, parted, tool_call.placed, tool_call.tasks_left)
+    assert broken_promises(call) == [message]

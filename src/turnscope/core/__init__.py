@@ -125,7 +125,7 @@ from turnscope.core._policy_blocks import (
     ScoreVeto,
 )
 from turnscope.core._prompt import as_prompt
-from turnscope.core._records import Conversation, Latency, OverlapRecord, TurnRecord, fold
+from turnscope.core._records import Conversation, Latency, OverlapRecord, ToolRecord, TurnRecord, fold
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
 from turnscope.core._speculation import Speculation, SpeculationPolicy, word_similarity
@@ -280,6 +280,7 @@ __all__ = [
     "ToolCall",
     "ToolCalled",
     "ToolFinishedLate",
+    "ToolRecord",
     "ToolSettled",
     "ToolStarted",
     "ToolStuck",

@@ -25,15 +25,19 @@ def as_prompt(messages: Iterable[Message], interruption_note: str | None = None)
         interruption_note: See `HistorySettings.interruption_note`.
     """
     given: list[Message] = []
+    cut_off: Message | None = None
+    """What the agent said last, if it was cut off; tools may have returned after it."""
     for message in messages:
         if not message.is_sent or message.superseded:
             continue
         last = given[-1] if given else None
         if last is not None and last.role == message.role in _JOINTS and not (last.tool_calls or message.tool_calls):
             given[-1] = replace(message, text=f"{last.text}{_JOINTS[message.role]}{message.text}")
-        elif last is not None and last.interrupted and message.role == "user" and interruption_note is not None:
-            note = interruption_note.format(heard=last.text, unheard=last.unheard)
+        elif cut_off is not None and message.role == "user" and interruption_note is not None:
+            note = interruption_note.format(heard=cut_off.text, unheard=cut_off.unheard)
             given.append(replace(message, text=f"{note}\n{message.text}"))
         else:
             given.append(message)
+        if message.role != "tool":
+            cut_off = given[-1] if given[-1].interrupted else None
     return tuple(given)

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from turnscope.core import _events as ev
+from turnscope.core import _tool_events as tools
 from turnscope.core._audio import CLOCK_HZ
 
-__all__ = ["Conversation", "Latency", "OverlapRecord", "TurnRecord", "fold"]
+__all__ = ["Conversation", "Latency", "OverlapRecord", "ToolRecord", "TurnRecord", "fold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,36 @@ class Latency:
 
 
 @dataclass(slots=True)
+class ToolRecord:
+    """One call of a tool, as far as the events tell. Times are samples of the session's clock.
+
+    Attributes:
+        call_id: Names the call.
+        tool: The tool's name.
+        attempt: Which of the turn's answers asked for it.
+        called: When the model asked for it.
+        started: When its function was called; None if it never was.
+        settled: When it was settled; None if it never was.
+        kind: How: ``returned``, ``failed``, ``cancelled`` or ``detached``; empty if it was not.
+        text: What the model was told.
+    """
+
+    call_id: str
+    tool: str
+    attempt: int
+    called: int
+    started: int | None = None
+    settled: int | None = None
+    kind: str = ""
+    text: str = ""
+
+    @property
+    def duration_s(self) -> float | None:
+        """From its start to its settlement, in seconds."""
+        return _between(self.started, self.settled)
+
+
+@dataclass(slots=True)
 class TurnRecord:
     """One turn, as far as the events tell. Times are samples of the session's clock, None where it did not happen.
 
@@ -55,6 +86,7 @@ class TurnRecord:
         ended: When it ended.
         joined: Its tasks had ended by then.
         reply: The clauses that were given to the synthesizer.
+        tools: The calls of tools that its answers asked for.
     """
 
     turn_id: int
@@ -71,6 +103,7 @@ class TurnRecord:
     ended: int | None = None
     joined: bool = True
     reply: list[str] = field(default_factory=list)
+    tools: list[ToolRecord] = field(default_factory=list)
 
     @property
     def latency(self) -> Latency:
@@ -151,5 +184,18 @@ def _take(turn: TurnRecord, event: ev.Event) -> None:
             turn.yielded = event.sample
         case ev.Resumed():
             turn.yielded = None
+        case tools.ToolCalled():
+            turn.tools.append(ToolRecord(event.call_id, event.tool, event.attempt, event.sample))
+        case tools.ToolStarted() | tools.ToolSettled():
+            for call in turn.tools:
+                if call.call_id == event.call_id:
+                    _take_call(call, event)
         case ev.TurnEnded():
             turn.outcome, turn.ended, turn.joined = event.outcome, event.sample, event.joined
+
+
+def _take_call(call: ToolRecord, event: tools.ToolStarted | tools.ToolSettled) -> None:
+    if isinstance(event, tools.ToolStarted):
+        call.started = event.sample
+    else:
+        call.settled, call.kind, call.text = event.sample, event.kind, event.text

@@ -22,6 +22,7 @@ from turnscope.core import (
     SpeculationStarted,
     Spend,
     SpendLedger,
+    ToolRecord,
     TurnEnded,
     TurnRecord,
     UtteranceDismissed,
@@ -121,6 +122,7 @@ def _counts(events: Sequence[Event], turns: Sequence[TurnRecord]) -> Json:
         "attempts_taken_back": sum(isinstance(event, AttemptCancelled) for event in events),
         "guesses": sum(isinstance(event, SpeculationStarted) for event in events),
         "guesses_used": sum(isinstance(event, SpeculationAdmitted) for event in events),
+        "tools_started": sum(call.started is not None for turn in turns for call in turn.tools),
         "turns_not_joined": sum(turn.outcome is not None and not turn.joined for turn in turns),
         "samples_lost": sum(event.stop - event.start for event in events if isinstance(event, AudioLost)),
     }
@@ -168,6 +170,7 @@ def _turn(
         "reply": "".join(turn.reply).strip(),
         "heard": heard,
         "unheard": unheard,
+        "tools": [_tool(call) for call in turn.tools],
         "heard_estimated": outcome.heard_estimated if isinstance(outcome, Interrupted) else False,
         **_time("onset", turn.onset),
         **_time("speech_end", turn.speech_end),
@@ -185,6 +188,19 @@ def _turn(
         "interruption": _interruption(turn, outcome) if isinstance(outcome, Interrupted) else None,
         "audio": _measured(turn, outcome, turns, agent) if isinstance(outcome, Interrupted) else None,
         "labelled": _labelled(turn, matched) if _interrupting_onset(turn) is not None else None,
+    }
+
+
+def _tool(call: ToolRecord) -> Json:
+    return {
+        "call": call.call_id,
+        "tool": call.tool,
+        "attempt": call.attempt,
+        **_time("called", call.called),
+        **_time("started", call.started),
+        **_time("settled", call.settled),
+        "kind": call.kind or "never started",
+        "text": call.text,
     }
 
 

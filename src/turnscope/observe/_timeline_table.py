@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
-from turnscope.core import CLOCK_HZ, Failed, HungUp, Interrupted, TurnRecord
+from turnscope.core import CLOCK_HZ, Failed, HungUp, Interrupted, ToolRecord, TurnRecord
 from turnscope.observe._canvas import readable, to_ascii
 from turnscope.observe._picture import Overlap, Phrase, Picture
 from turnscope.observe._spans import clock
@@ -68,6 +68,15 @@ def _shortened(text: str) -> str:
 
 
 def _note(turn: TurnRecord) -> str:
+    return "\n".join(part for part in (_ending_note(turn), *(_tool_note(call) for call in turn.tools)) if part)
+
+
+def _tool_note(call: ToolRecord) -> str:
+    took = "" if call.duration_s is None else f" after {call.duration_s:.2f} s"
+    return f"tool {call.tool}: {call.kind or 'never started'}{took}"
+
+
+def _ending_note(turn: TurnRecord) -> str:
     match turn.outcome:
         case Interrupted(cause=cause):
             why = cause.reason.replace("_", " ") + (f", {cause.evidence}" if cause.evidence else "")
