@@ -8,6 +8,7 @@ __all__ = [
     "ConfigError",
     "ProtocolError",
     "ProviderError",
+    "QueueFull",
     "SessionClosed",
     "ToolWithdrawn",
     "TransportError",
@@ -47,6 +48,10 @@ class ProtocolError(TurnscopeError):
 
 class AudioError(TurnscopeError):
     """Audio has the wrong rate, shape or type, or a file of it cannot be read."""
+
+
+class QueueFull(TurnscopeError):
+    """So much waits to be said already that one more thing would only come too late."""
 
 
 class SessionClosed(TurnscopeError):

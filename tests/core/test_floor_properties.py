@@ -40,7 +40,9 @@ from turnscope.core import (
     ListenOn,
     OpenTurn,
     Order,
+    ProtectionChanged,
     Reaction,
+    ReplyRequested,
     ResumeSpeech,
     SayCancelled,
     SayRequested,
@@ -127,6 +129,8 @@ class Session(RuleBasedStateMachine):
         self.log: list[str] = []
         self.orders: list[list[Order]] = []
         self.turns: dict[int, Model] = {}
+        self.begun: set[int] = set()
+        """Those that the application has begun."""
         self.speaking: set[EdgeProfile] = set()
         self.state = State.INITIAL
         self.closed = 0
@@ -427,7 +431,9 @@ class Session(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        deed=st.sampled_from(["type", "say", "say protected", "cancel", "interrupt", "interrupt speech"]),
+        deed=st.sampled_from(
+            ["type", "say", "say protected", "reply", "protect", "expose", "cancel", "interrupt", "interrupt speech"]
+        ),
     )
     def application_does_something(self, data: st.DataObject, deed: str) -> None:
         new_id = self.floor.next_turn_id
@@ -436,7 +442,17 @@ class Session(RuleBasedStateMachine):
                 self.feed(TextReceived(self.now, new_id, "three lattes"))
             case "say" | "say protected":
                 self._turn(new_id).protected = deed == "say protected"
+                self.begun.add(new_id)
                 self.feed(SayRequested(self.now, new_id, "Hello.", deed == "say"))
+            case "reply":
+                self._turn(new_id)
+                self.begun.add(new_id)
+                self.feed(ReplyRequested(self.now, new_id))
+            case "protect" | "expose":
+                turn_id = self.pick(data, [*self.turns, 999])
+                if turn_id in self.begun:
+                    self.turns[turn_id].protected = deed == "protect"
+                self.feed(ProtectionChanged(self.now, turn_id, deed == "expose"))
             case "cancel":
                 self.feed(SayCancelled(self.now, self.pick(data, [*self.turns, 999]), "changed my mind"))
             case _:

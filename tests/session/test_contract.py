@@ -42,7 +42,7 @@ from turnscope.core import (
     input_to_dict,
 )
 from turnscope.providers import Rule, ScriptedCall, ScriptedLLM
-from turnscope.session import OnInterruption, SayHandle, Session, Tool, ToolContext, tool
+from turnscope.session import OnInterruption, Session, SpeechHandle, Tool, ToolContext, tool
 from turnscope.sim import FakeSTT, FakeTTS, broken_promises
 
 WAITS = st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.5, 1.0, 2.5])
@@ -149,7 +149,7 @@ class Conversation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.handles: list[SayHandle] = []
+        self.handles: list[SpeechHandle] = []
         self.looked_at = 0
         self.ended: dict[int, TurnEnded] = {}
         self.silent_from: dict[int, int] = {}
@@ -190,6 +190,7 @@ class Conversation(RuleBasedStateMachine):
             speculation=Speculation(policy=guesses, synthesize=seed % 2 == 0),
             provider_timeout_s=3.0,
             tools=TOOLS,
+            max_queued_says=1000,
         )
         self.call = LiveCall(self.agent, seed=seed, lead_s=lead_s)
 

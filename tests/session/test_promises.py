@@ -617,7 +617,8 @@ class _Counted:
         return chunk
 
 
-def test_a_synthesizer_is_at_most_three_seconds_and_a_chunk_ahead() -> None:
+@pytest.mark.parametrize("clauses", [1, 3])
+def test_a_synthesizer_is_at_most_three_seconds_and_a_chunk_for_each_clause_ahead(clauses: int) -> None:
     tts = CountingTTS(words_per_s=2, real_time_factor=0.0)
     ahead: list[int] = []
 
@@ -628,8 +629,8 @@ def test_a_synthesizer_is_at_most_three_seconds_and_a_chunk_ahead() -> None:
             await trio.sleep(0.99)
             ahead.append(tts.given - (session.now() - started.sample))
 
-    simulate(agent(tts=tts), [HangUp(Moment(12))], seed=1, drive=drive)
-    assert 3 * 16_000 <= max(ahead) <= 3 * 16_000 + 2 * PERIOD
+    simulate(agent(tts=tts, parallel_clauses=clauses), [HangUp(Moment(12))], seed=1, drive=drive)
+    assert 3 * 16_000 <= max(ahead) <= 3 * 16_000 + (clauses + 1) * PERIOD
 
 
 class StuckSTT(FakeSTT):

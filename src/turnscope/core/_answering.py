@@ -1,6 +1,7 @@
 """Answering: when the caller's turn is over, and how its answer is begun."""
 
 from turnscope.core import _events as ev
+from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
 from turnscope.core._audio import CLOCK_HZ, to_samples
 from turnscope.core._floor_state import Holder
@@ -165,8 +166,9 @@ class Answering(Speculating):
         if self.state is State.AWAY:
             self._go(Trigger.RETURN)
         self._order(do.OpenTurn(say.turn_id, None))
-        self._emit(ev.TurnStarted(self._now, say.turn_id, "say", None))
-        self._hold(Holder(say.turn_id, "say", say.text, protected=not say.allow_interruptions))
+        origin = "say" if isinstance(say, inp.SayRequested) else "reply"
+        self._emit(ev.TurnStarted(self._now, say.turn_id, origin, None))
+        self._hold(Holder(say.turn_id, origin, say.text, protected=not say.allow_interruptions))
 
     def _idle(self) -> None:
         """Nobody speaks."""

@@ -114,7 +114,7 @@ class TurnOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted(Event):
-    """A turn was admitted: it holds the floor. `origin` is ``speech``, ``text`` or ``say``."""
+    """A turn was admitted: it holds the floor. `origin` is ``speech``, ``text``, ``say`` or ``reply``."""
 
     turn_id: int
     origin: str

@@ -75,12 +75,12 @@ class Floor(ToolWaiting):
                 self._tools_done(item)
             case inp.AttemptCommitted():
                 self._attempt_committed(item)
-            case inp.SayRequested():
-                self._claim_id(item.turn_id)
-                self._says.append(item)
-                self._next_say()
+            case inp.SayRequested() | inp.ReplyRequested():
+                self._say_requested(item)
             case inp.SayCancelled():
                 self._say_cancelled(item)
+            case inp.ProtectionChanged():
+                self._protection_changed(item)
             case inp.TextReceived():
                 self._text_received(item)
             case inp.InterruptRequested():
@@ -93,7 +93,7 @@ class Floor(ToolWaiting):
 
     def _take_when_ended(self, item: inp.FloorInput) -> None:
         match item:
-            case inp.SayRequested() | inp.TextReceived():
+            case inp.SayRequested() | inp.ReplyRequested() | inp.TextReceived():
                 self._claim_id(item.turn_id)
                 self._order(do.InterruptTurn(item.turn_id, ev.Cause("shutdown", self._now)))
 

@@ -21,6 +21,8 @@ __all__ = [
     "FloorInput",
     "InterruptRequested",
     "ListenFailed",
+    "ProtectionChanged",
+    "ReplyRequested",
     "SayCancelled",
     "SayRequested",
     "SessionOpened",
@@ -210,7 +212,7 @@ class TurnJoined:
 
 @dataclass(frozen=True, slots=True)
 class SayRequested:
-    """The application wants something said, as a turn of its own."""
+    """The application wants something said, as a turn of its own. `text` is empty when it comes in pieces."""
 
     sample: int
     turn_id: int
@@ -219,8 +221,27 @@ class SayRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyRequested:
+    """The application wants the model to say something, as a turn of its own: to `text`, or of its own accord."""
+
+    sample: int
+    turn_id: int
+    text: str = ""
+    allow_interruptions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionChanged:
+    """From now on, a turn that the application began may be interrupted, or may not be any more."""
+
+    sample: int
+    turn_id: int
+    allow_interruptions: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SayCancelled:
-    """The application no longer wants it said."""
+    """The application no longer wants what it asked for, whether it waits or is being said."""
 
     sample: int
     turn_id: int
@@ -279,6 +300,8 @@ FloorInput = (
     | ToolsDone
     | AttemptCommitted
     | SayRequested
+    | ReplyRequested
+    | ProtectionChanged
     | SayCancelled
     | TextReceived
     | InterruptRequested

@@ -175,13 +175,3 @@ class Interrupting(Answering):
         if self._heard is not None:
             self._admit(self._heard)
         self._promote_challenger()
-
-    def _say_cancelled(self, item: inp.SayCancelled) -> None:
-        for say in list(self._says):
-            if say.turn_id == item.turn_id:
-                self._says.remove(say)
-                self._order(do.InterruptTurn(say.turn_id, ev.Cause(item.reason, self._now)))
-        if self._holder is not None and self._holder.turn_id == item.turn_id:
-            holder = self._holder
-            self._silence(holder, item.reason)
-            self._go_on_after(holder)

@@ -73,7 +73,7 @@ class TurnRecord:
 
     Attributes:
         turn_id: Its id.
-        origin: ``speech``, ``text`` or ``say``.
+        origin: ``speech``, ``text``, ``say`` or ``reply``.
         onset: First sample of the caller's speech.
         speech_end: Sample after the last one of it.
         text: What was answered, or said.

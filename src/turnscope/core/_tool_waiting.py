@@ -4,12 +4,12 @@ from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
 from turnscope.core._audio import to_samples
 from turnscope.core._floor_state import Holder
-from turnscope.core._interrupting import Interrupting
+from turnscope.core._saying import Saying
 
 __all__ = ["ToolWaiting"]
 
 
-class ToolWaiting(Interrupting):
+class ToolWaiting(Saying):
     """What the Floor makes of tools."""
 
     @property

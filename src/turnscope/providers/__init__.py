@@ -22,6 +22,7 @@ from turnscope.providers._protocols import (
     Usage,
     VADStream,
     VoiceOptions,
+    applies_volume,
 )
 from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
@@ -54,4 +55,5 @@ __all__ = [
     "VADStream",
     "VoiceOptions",
     "WhisperSTT",
+    "applies_volume",
 ]

@@ -6,7 +6,6 @@ Says English text clause by clause, so that the first audio comes early; never c
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,6 +81,8 @@ class PiperTTS:
 class _Connection:
     """A loaded voice, for the streams of one session."""
 
+    applies_volume = True
+
     def __init__(self, voice: PiperVoice, pronouncer: Pronouncer, resources: Resources) -> None:
         self._voice = voice
         self._pronouncer = pronouncer
@@ -95,7 +96,7 @@ class _Connection:
         """Speak `text`: one chunk for each clause, with its words.
 
         Raises:
-            ConfigError: The voice is not the one that is loaded, or speed or volume are out of range.
+            ConfigError: The voice is not the one that is loaded, or the speed is out of range.
         """
         _check(options, self._voice.name)
         return self._speech(text, options)
@@ -121,8 +122,6 @@ def _check(options: VoiceOptions, voice: str) -> None:
         raise ConfigError(f"voice: piper has no voice {options.voice!r}; the one that is loaded is {voice!r}")
     if not _SLOWEST <= options.speed <= _FASTEST:
         raise ConfigError(f"speed: must be from {_SLOWEST} to {_FASTEST}, not {options.speed}")
-    if not (isfinite(options.volume) and options.volume >= 0):
-        raise ConfigError(f"volume: must be a finite number from 0 up, not {options.volume}")
 
 
 def _speak(voice: PiperVoice, sequence: PhonemeSequence, options: VoiceOptions, offset: int) -> SpeechChunk:

@@ -12,11 +12,13 @@ is part of the type. All of them obey one contract, which the conformance suite 
 CPU-bound work goes through `Resources.compute`, never through a thread of the provider's own.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
+from turnscope._errors import ConfigError
 from turnscope.core import Message, Samples, ToolCall, WordTiming
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Usage",
     "VADStream",
     "VoiceOptions",
+    "applies_volume",
 ]
 
 T = TypeVar("T")
@@ -243,12 +246,23 @@ class VoiceOptions:
     Attributes:
         voice: The synthesizer's name for a voice; None for its default.
         speed: 1.0 is the voice's own pace, 2.0 twice as fast.
-        volume: Linear gain, 1.0 as synthesized.
+        volume: Linear gain, 1.0 as synthesized. The session applies it, unless the synthesizer does (`applies_volume`).
+
+    Raises:
+        ConfigError: The voice has no name, or speed or volume are out of range.
     """
 
     voice: str | None = None
     speed: float = 1.0
     volume: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.voice == "":
+            raise ConfigError("voice must have a name; None is the synthesizer's default")
+        if not 0 < self.speed < math.inf:
+            raise ConfigError(f"speed must be positive and finite, got {self.speed}")
+        if not 0 <= self.volume < math.inf:
+            raise ConfigError(f"volume must be a finite number from 0 up, got {self.volume}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,7 +294,11 @@ class TTS(Protocol):
 
 
 class TTSConnection(Protocol):
-    """What the requests of one session share."""
+    """What the requests of one session share.
+
+    One that applies `VoiceOptions.volume` itself says so with an attribute ``applies_volume = True``; the audio of any
+    other is scaled by the session.
+    """
 
     @property
     def output_hz(self) -> int:
@@ -290,3 +308,8 @@ class TTSConnection(Protocol):
     def open_stream(self, text: str, options: VoiceOptions) -> AbstractAsyncContextManager[AsyncIterator[SpeechChunk]]:
         """Speak `text`; iterating gives the audio in order, as soon as it exists."""
         ...
+
+
+def applies_volume(connection: TTSConnection) -> bool:
+    """Whether the audio that `connection` makes has `VoiceOptions.volume` already."""
+    return bool(getattr(connection, "applies_volume", False))

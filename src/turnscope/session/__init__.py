@@ -3,7 +3,7 @@
 from turnscope.session._agent import Agent
 from turnscope.session._blame import outermost_error
 from turnscope.session._bus import Record, Sink
-from turnscope.session._handles import SayHandle
+from turnscope.session._handles import SpeechHandle
 from turnscope.session._hooks import Hook, HookHandle
 from turnscope.session._lexicon import load_lexicon
 from turnscope.session._opening import open_session
@@ -21,9 +21,9 @@ __all__ = [
     "OnInterruption",
     "Record",
     "Runtime",
-    "SayHandle",
     "Session",
     "Sink",
+    "SpeechHandle",
     "ThreadCompute",
     "Tool",
     "ToolContext",

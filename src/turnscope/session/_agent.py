@@ -48,6 +48,8 @@ class Agent:
         max_tool_rounds: A turn whose model has called tools so often, and then does so again, has failed.
         join_deadline_s: How long the tasks of a cancelled turn may take to end before their provider is blamed.
         speculation: Whether answers are begun before the caller's turn is known to be over.
+        parallel_clauses: How many clauses of a reply are synthesized at once, or have been and wait for their turn.
+        max_queued_says: How many things may wait to be said; one more is refused.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
     """
 
@@ -71,6 +73,8 @@ class Agent:
     max_tool_rounds: int = 8
     join_deadline_s: float = 1.0
     speculation: Speculation = field(default_factory=Speculation)
+    parallel_clauses: int = 3
+    max_queued_says: int = 20
     away_after_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -87,7 +91,12 @@ class Agent:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
-        for name in ("max_concurrent_tools", "max_tool_rounds"):
+        for name in (
+            "max_concurrent_tools",
+            "max_tool_rounds",
+            "max_queued_says",
+            "parallel_clauses",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
         self._check_tools()

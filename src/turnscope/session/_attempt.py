@@ -11,6 +11,7 @@ from turnscope.core import AttemptSpent, Clause, Event, Message, SpokenText, Sta
 from turnscope.session._calling import Calling
 from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
 from turnscope.session._playout import Voice
+from turnscope.session._requests import Request
 from turnscope.session._speaking import Speaking
 from turnscope.session._thinking import Thinking
 
@@ -30,6 +31,7 @@ class Attempt:
 
     Args:
         order: What to answer.
+        request: How the application wants it, if it has asked for it.
         context: The session, as far as a turn may use it.
         on_settled: Called whenever a tool's call has been settled.
         on_failure: Told at once when a part of the attempt fails.
@@ -38,11 +40,13 @@ class Attempt:
     def __init__(
         self,
         order: StartAttempt,
+        request: Request,
         context: "TurnContext",
         on_settled: Callable[[], None],
         on_failure: Callable[["Attempt", BaseException], None],
     ) -> None:
         self.order: StartAttempt = order
+        self.request: Request = request
         self.scope: trio.CancelScope = trio.CancelScope()
         self.speech_scope: trio.CancelScope = trio.CancelScope()
         self.admitted: trio.Event = trio.Event()
@@ -89,8 +93,10 @@ class Attempt:
         return self._finished
 
     async def _think_and_speak(self, messages: Callable[[], tuple[Message, ...]]) -> None:
-        thinking = Thinking(self.order, self._context, self.spoken, self.calling, self.busy, self.admitted)
-        speaking = Speaking(self.order, self._context, self.spoken, self.voice, self.busy)
+        thinking = Thinking(
+            self.order, self.request, self._context, self.spoken, self.calling, self.busy, self.admitted
+        )
+        speaking = Speaking(self.order, self.request, self._context, self.spoken, self.voice, self.busy)
         ahead = SPECULATIVE_CLAUSES if self.order.speculative else 1
         clauses_out, clauses_in = trio.open_memory_channel[Clause](ahead)
         async with trio.open_nursery() as nursery:

@@ -155,6 +155,8 @@ class Ending:
         if attempt is None and not self._exchange.has_calls:
             self._context.history.append(*((Message("user", asked),) if asked else ()), turn_id=self._turn_id)
             return
+        if attempt is not None and not attempt.request.add_to_history:
+            return
 
         def compose() -> tuple[Message, ...]:
             if attempt is None:

@@ -15,6 +15,7 @@ from turnscope.providers import (
     TTSConnection,
     Usage,
     VoiceOptions,
+    applies_volume,
 )
 
 __all__ = ["Meter", "MeteredLLM", "MeteredTTS"]
@@ -150,6 +151,11 @@ class MeteredTTS:
     def output_hz(self) -> int:
         """See `turnscope.providers.TTSConnection.output_hz`."""
         return self._tts.output_hz
+
+    @property
+    def applies_volume(self) -> bool:
+        """See `turnscope.providers.TTSConnection`."""
+        return applies_volume(self._tts)
 
     @asynccontextmanager
     async def open_stream(self, text: str, options: VoiceOptions) -> AsyncGenerator[AsyncIterator[SpeechChunk]]:

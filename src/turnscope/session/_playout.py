@@ -18,7 +18,10 @@ A transport that plays on its own clock is kept half of it ahead, so that a late
 """
 
 MAX_AHEAD_S = 3.0
-"""A synthesizer waits when so much of its speech has not been played yet."""
+"""A synthesizer waits when so much speech of a reply has not been played yet.
+
+At most half of it may be speech of later clauses, so that the one whose turn it is always has room.
+"""
 
 
 class Voice:
@@ -43,11 +46,14 @@ class Voice:
         self.played: trio.Event = trio.Event()
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._playout = playout
+        self._put_by = 0
+        """Samples that were made before their turn has come."""
 
     async def send(self, samples: Samples) -> None:
         """Have speech played. Waits while `MAX_AHEAD_S` of it are still to be played."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        while self.playback.buffered >= self._playout.max_ahead:
+        most = self._playout.max_ahead
+        while self.playback.buffered >= max(most - self._put_by, most // 2):
             await self.room.park()
         self.playback.push(samples)
         self._playout.wake()
@@ -55,6 +61,22 @@ class Voice:
     def admit(self) -> None:
         """It may be heard from now on. Once."""
         self._playout.admit(self)
+
+    async def wait_for_room_ahead(self, in_turn: Callable[[], bool]) -> None:
+        """Wait until speech whose turn has not come may be put by; not at all once it has, which is asked `in_turn`."""
+        most = self._playout.max_ahead
+        while not in_turn() and (self._put_by >= most // 2 or self.playback.buffered + self._put_by >= most):
+            await self.room.park()
+
+    def put_by(self, count: int) -> None:
+        """So many samples were made and wait for their turn."""
+        self._put_by += count
+
+    def bring_forward(self, samples: Samples) -> None:
+        """The turn of samples that were put by has come: have them played."""
+        self._put_by -= len(samples)
+        self.playback.push(samples)
+        self._playout.wake()
 
     def end(self) -> None:
         """There will be no more speech."""
@@ -214,8 +236,7 @@ class Playout:
         if not voice.started:
             voice.started = True
             voice.on_first_sample()
-        if voice.playback.buffered < self.max_ahead:
-            voice.room.unpark_all()
+        voice.room.unpark_all()
         with trio.CancelScope(deadline=self._clock.trio_time(self._sent - self._lead, self.hz)) as self._nap:
             await trio.sleep_forever()
 

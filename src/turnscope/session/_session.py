@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 import trio
 
-from turnscope._errors import SessionClosed
+from turnscope._errors import QueueFull, SessionClosed
 from turnscope.core import (
     CloseSession,
     Emit,
@@ -18,23 +18,24 @@ from turnscope.core import (
     InterruptRequested,
     Order,
     PolicyFailed,
-    SayCancelled,
+    ReplyRequested,
     SayRequested,
     State,
     TextReceived,
 )
-from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection
+from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection, VoiceOptions
 from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
-from turnscope.session._handles import SayHandle
+from turnscope.session._handles import SpeechHandle
 from turnscope.session._hooks import Hook, HookHandle, Hooks
 from turnscope.session._life import Life
 from turnscope.session._memory import remember
 from turnscope.session._playout import Playout
+from turnscope.session._requests import Pieces, Request
 from turnscope.session._toolbox import Toolbox
-from turnscope.session._turn import TurnContext
+from turnscope.session._turn import Turn, TurnContext
 from turnscope.session._turns import Turns
 from turnscope.session._watcher import Watcher
 from turnscope.transports import Transport
@@ -138,32 +139,83 @@ class Session:
         """The session's time, in samples of 16 kHz."""
         return self._clock.now()
 
-    async def say(self, text: str, *, allow_interruptions: bool = True) -> SayHandle:
+    async def say(
+        self,
+        text: str | Pieces,
+        *,
+        voice: str | None = None,
+        speed: float | None = None,
+        volume: float | None = None,
+        allow_interruptions: bool = True,
+        add_to_history: bool = True,
+    ) -> SpeechHandle:
         """Say `text`, after what is being said and what is waiting to be.
 
         Args:
-            text: What to say.
+            text: What to say; or its pieces, as they are being written: an async iterator, or the context of one. They
+                are read when its turn has come, and said as soon as they make a clause.
+            voice: Instead of the agent's `VoiceOptions.voice`.
+            speed: Instead of the agent's `VoiceOptions.speed`.
+            volume: Instead of the agent's `VoiceOptions.volume`.
             allow_interruptions: False protects it: the caller's words are held until it has been said.
+            add_to_history: False keeps it from the language model, now and later.
 
         Raises:
+            ConfigError: A number is out of its range.
+            QueueFull: `Agent.max_queued_says` things wait already.
             SessionClosed: The session has ended.
         """
         await trio.lowlevel.checkpoint()
-        self._check_open()
-        turn_id = self._floor.reserve_turn_id()
-        turn = self._turns.prepare(turn_id)
-        self._watcher.feed(SayRequested(self.now(), turn_id, text, allow_interruptions))
-        return SayHandle(turn, lambda reason: self._watcher.feed(SayCancelled(self.now(), turn_id, reason)))
+        pieces = None if isinstance(text, str) else text
+        request = Request(pieces, self._voice(voice, speed, volume), add_to_history)
+        turn = self._new_turn(request, queued=True)
+        said = text if isinstance(text, str) else ""
+        self._watcher.feed(SayRequested(self.now(), turn.turn_id, said, allow_interruptions))
+        return self._handle(turn, allow_interruptions=allow_interruptions)
 
-    async def send_text(self, text: str) -> None:
+    async def generate_reply(
+        self,
+        *,
+        instructions: str = "",
+        user_text: str = "",
+        voice: str | None = None,
+        speed: float | None = None,
+        volume: float | None = None,
+        allow_interruptions: bool = True,
+        add_to_history: bool = True,
+    ) -> SpeechHandle:
+        """Have the language model say something of its own accord, after what is being said and waiting to be.
+
+        Args:
+            instructions: What the model is told for this answer only, in a system message after the conversation.
+            user_text: Words of the caller that the model is to answer; they become part of the history.
+            voice: As for `say`.
+            speed: As for `say`.
+            volume: As for `say`.
+            allow_interruptions: As for `say`.
+            add_to_history: As for `say`; with False, `user_text` is not remembered either.
+
+        Raises:
+            ConfigError: A number is out of its range.
+            QueueFull: `Agent.max_queued_says` things wait already.
+            SessionClosed: The session has ended.
+        """
+        await trio.lowlevel.checkpoint()
+        request = Request(None, self._voice(voice, speed, volume), add_to_history, instructions)
+        turn = self._new_turn(request, queued=True)
+        self._watcher.feed(ReplyRequested(self.now(), turn.turn_id, user_text, allow_interruptions))
+        return self._handle(turn, allow_interruptions=allow_interruptions)
+
+    async def send_text(self, text: str) -> SpeechHandle:
         """The caller typed `text`: answer it now, instead of whatever is being said.
 
         Raises:
             SessionClosed: The session has ended.
         """
         await trio.lowlevel.checkpoint()
-        self._check_open()
-        self._watcher.feed(TextReceived(self.now(), self._floor.reserve_turn_id(), text))
+        turn = self._new_turn(Request(), queued=False)
+        self._watcher.feed(TextReceived(self.now(), turn.turn_id, text))
+        return self._handle(turn, allow_interruptions=True)
 
     def interrupt(self, reason: str = "interrupted") -> None:
         """Cancel the running turn and every waiting `say` that may be interrupted. Silence is immediate."""
@@ -224,6 +276,28 @@ class Session:
     async def wait_ended(self) -> None:
         """Wait until the caller has hung up, or the session has ended otherwise, and all its turns have ended."""
         await self._life.concluded.wait()
+
+    def _voice(self, voice: str | None, speed: float | None, volume: float | None) -> VoiceOptions:
+        """The agent's way to speak, as far as nothing else is wanted."""
+        own = self.agent.voice
+        return VoiceOptions(
+            own.voice if voice is None else voice,
+            own.speed if speed is None else speed,
+            own.volume if volume is None else volume,
+        )
+
+    def _new_turn(self, request: Request, *, queued: bool) -> Turn:
+        """A turn that the application begins; the Floor has yet to be told."""
+        self._check_open()
+        most = self.agent.max_queued_says
+        if queued and self._floor.queued >= most:
+            raise QueueFull(f"{most} things wait to be said already (max_queued_says)")
+        return self._turns.prepare(self._floor.reserve_turn_id(), request)
+
+    def _handle(self, turn: Turn, *, allow_interruptions: bool) -> SpeechHandle:
+        return SpeechHandle(turn, self._watcher.feed, self.now, allow_interruptions=allow_interruptions)
+
+    # What the Floor orders
 
     def _obey(self, order: Order) -> None:
         match order:

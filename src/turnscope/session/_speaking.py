@@ -1,12 +1,17 @@
 """The voice's part of an attempt: from clauses through the synthesizer to the gate. It never touches the model."""
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import trio
 
-from turnscope.core import Clause, ClauseReady, Resampler, SpokenText, StartAttempt, WordTiming, as_samples
+from turnscope.core import Clause, ClauseReady, Resampler, Samples, SpokenText, StartAttempt, WordTiming, as_samples
+from turnscope.providers import applies_volume
 from turnscope.session._blame import next_item, open_blamed
 from turnscope.session._playout import Voice
+from turnscope.session._requests import Request
+from turnscope.session._synthesis import Synthesis
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
@@ -15,10 +20,11 @@ __all__ = ["Speaking"]
 
 
 class Speaking:
-    """Has clauses synthesized and played, in order.
+    """Has clauses synthesized, several at once, and played in order.
 
     Args:
         order: Whose clauses they are.
+        request: How the application wants it, if it has asked for it.
         context: The session, as far as a turn may use it.
         spoken: Ties the text to the samples of its speech.
         voice: The way through the gate.
@@ -26,46 +32,95 @@ class Speaking:
     """
 
     def __init__(
-        self, order: StartAttempt, context: "TurnContext", spoken: SpokenText, voice: Voice, busy: list[str]
+        self,
+        order: StartAttempt,
+        request: Request,
+        context: "TurnContext",
+        spoken: SpokenText,
+        voice: Voice,
+        busy: list[str],
     ) -> None:
         self._order = order
         self._context = context
         self._spoken = spoken
         self._voice = voice
         self._busy = busy
+        self._options = request.voice or context.agent.voice
+        self._places = trio.Semaphore(context.agent.parallel_clauses)
+        """For clauses that are being made or wait for their turn."""
+        self.current: Synthesis | None = None
+        """The clause whose turn it is, while not all of it has been made."""
+        self._gain = np.float32(1.0 if applies_volume(context.tts) else self._options.volume)
 
     async def run(self, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
-        """Speak until `clauses` is closed and its last sample was played."""
-        async with clauses:
-            await self._speak_each(clauses)
+        """Speak until `clauses` is closed and its last sample was played.
+
+        Raises:
+            ProviderError: The synthesizer failed. Speech before the clause at which it did was handed to the gate.
+        """
+        # Few ever wait here: as many as there are places.
+        asked_out, asked_in = trio.open_memory_channel[Synthesis](math.inf)
+        async with clauses, trio.open_nursery() as nursery, asked_in:
+            nursery.start_soon(self._ask_for_each, clauses, asked_out, nursery)
+            async for synthesis in asked_in:
+                self.current = synthesis
+                await synthesis.play_out()
+                self.current = None
+                self._places.release()
         self._voice.end()
         await self._voice.played.wait()
 
-    async def _speak_each(self, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
-        async for clause in clauses:
-            now = self._context.now()
-            self._context.publish(ClauseReady(now, self._order.turn_id, self._order.attempt, clause.text))
-            self._spoken.begin_clause(clause.text, clause.start)
-            if clause.speakable:
-                await self._synthesize(clause.text)
-            self._spoken.end_clause()
+    async def _ask_for_each(
+        self,
+        clauses: trio.MemoryReceiveChannel[Clause],
+        asked: trio.MemorySendChannel[Synthesis],
+        nursery: trio.Nursery,
+    ) -> None:
+        """Have clauses synthesized as they come, so many of them at once as there are places."""
+        async with asked:
+            while True:
+                await self._places.acquire()
+                try:
+                    clause = await clauses.receive()
+                except trio.EndOfChannel:
+                    return
+                now = self._context.now()
+                self._context.publish(ClauseReady(now, self._order.turn_id, self._order.attempt, clause.text))
+                synthesis = Synthesis(clause, self._spoken, self._voice)
+                asked.send_nowait(synthesis)
+                if clause.speakable:
+                    nursery.start_soon(self._synthesize, synthesis)
+                else:
+                    synthesis.made.set()
 
-    async def _synthesize(self, text: str) -> None:
+    async def _synthesize(self, synthesis: Synthesis) -> None:
+        """Have one clause made. A failure waits for the clause's turn, unless nobody will take it any more."""
+        try:
+            await self._make(synthesis)
+        except Exception as failure:
+            if trio.current_effective_deadline() == -math.inf:
+                raise
+            synthesis.failure = failure
+        synthesis.made.set()
+
+    async def _make(self, synthesis: Synthesis) -> None:
         context = self._context
         agent, hz = context.agent, context.playout.hz
         name, made_hz = agent.tts.name, context.tts.output_hz
         resampler = Resampler(made_hz, hz)
-        async with open_blamed(
-            name, context.tts.open_stream(text, agent.voice), self._busy, agent.provider_timeout_s
-        ) as chunks:
+        stream = context.tts.open_stream(synthesis.clause.text, self._options)
+        async with open_blamed(name, stream, self._busy, agent.provider_timeout_s) as chunks:
             while (chunk := await next_item(name, chunks, agent.provider_timeout_s)) is not None:
                 words = tuple(_at_rate(word, made_hz, hz) for word in chunk.words)
-                samples = resampler.process(as_samples(chunk.samples))
-                self._spoken.add_speech(len(samples), words)
-                await self._voice.send(samples)
-        tail = resampler.flush()
-        self._spoken.add_speech(len(tail))
-        await self._voice.send(tail)
+                samples = resampler.process(self._at_volume(as_samples(chunk.samples)))
+                await synthesis.take(samples, words)
+        await synthesis.take(resampler.flush())
+
+    def _at_volume(self, samples: Samples) -> Samples:
+        if self._gain == 1.0:
+            return samples
+        louder: Samples = np.clip(samples * self._gain, -1.0, 1.0)
+        return louder
 
 
 def _at_rate(word: WordTiming, from_hz: int, to_hz: int) -> WordTiming:

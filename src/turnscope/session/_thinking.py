@@ -1,6 +1,7 @@
 """The model's part of an attempt: from messages to clauses, by way of tools. It never touches audio."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,6 +20,7 @@ from turnscope.core import (
 from turnscope.providers import TextDelta
 from turnscope.session._blame import next_item, open_blamed
 from turnscope.session._calling import Calling
+from turnscope.session._requests import Pieces, Request
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
@@ -26,11 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["Thinking"]
 
 
+WRITER = "say"
+"""Who is blamed when the text of a `say` does not come."""
+
+
 class Thinking:
     """Asks the model, calls the tools that it asks for, and cuts what it says into clauses.
 
     Args:
         order: What to answer.
+        request: How the application wants it, if it has asked for it.
         context: The session, as far as a turn may use it.
         spoken: Takes the text as it comes.
         calling: Calls tools.
@@ -41,6 +48,7 @@ class Thinking:
     def __init__(
         self,
         order: StartAttempt,
+        request: Request,
         context: "TurnContext",
         spoken: SpokenText,
         calling: Calling,
@@ -48,6 +56,7 @@ class Thinking:
         admitted: trio.Event,
     ) -> None:
         self._order = order
+        self._request = request
         self._context = context
         self._spoken = spoken
         self._calling = calling
@@ -64,7 +73,9 @@ class Thinking:
             clauses: Takes what is to be spoken.
         """
         async with clauses:
-            if self._order.verbatim:
+            if self._request.pieces is not None:
+                await self._read(self._request.pieces, clauses)
+            elif self._order.verbatim:
                 await self._write(self._order.text, clauses)
             else:
                 await self._converse(messages, clauses)
@@ -112,6 +123,15 @@ class Thinking:
         before = self._spoken.text
         return " " if before and text and not before[-1].isspace() and not text[0].isspace() else ""
 
+    async def _read(self, pieces: Pieces, clauses: trio.MemorySendChannel[Clause]) -> None:
+        """Pass on what the application writes, with the patience that a provider gets, too."""
+        timeout_s = self._context.agent.provider_timeout_s
+        async with open_blamed(WRITER, _open(pieces), self._busy, timeout_s) as texts:
+            while (text := await next_item(WRITER, texts, timeout_s)) is not None:
+                if not isinstance(text, str):
+                    raise ProviderError(WRITER, f"gave {type(text).__name__} instead of text")
+                await self._write(text, clauses)
+
     async def _write(self, text: str, clauses: trio.MemorySendChannel[Clause]) -> None:
         if not self._has_said_anything and not self._order.verbatim:
             self._has_said_anything = True
@@ -125,3 +145,18 @@ class Thinking:
                 await clauses.send(clause)
             except trio.BrokenResourceError:  # the speech was interrupted; the text goes on
                 return
+
+
+@asynccontextmanager
+async def _open(pieces: Pieces) -> AsyncGenerator[AsyncIterator[str]]:
+    """An iterator of `pieces`, which are closed at the end if they can be, as contexts and generators can."""
+    if isinstance(pieces, AbstractAsyncContextManager):
+        async with pieces as opened:
+            yield aiter(opened)
+        return
+    iterator = aiter(pieces)
+    try:
+        yield iterator
+    finally:
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()

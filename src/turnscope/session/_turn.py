@@ -39,6 +39,7 @@ from turnscope.session._ending import Ending
 from turnscope.session._exchange import Exchange
 from turnscope.session._listening import Listening
 from turnscope.session._playout import Playout, Voice
+from turnscope.session._requests import Request
 from turnscope.session._toolbox import Toolbox
 from turnscope.session._zombies import unblock
 
@@ -84,9 +85,12 @@ class Turn:
         turn_id: Its id.
         listen_from: First sample of the caller's audio that it hears; None when there is nothing to listen to.
         context: The session, as far as a turn may use it.
+        request: How the application wants it, if it has begun it.
     """
 
-    def __init__(self, turn_id: int, listen_from: int | None, context: TurnContext) -> None:
+    def __init__(
+        self, turn_id: int, listen_from: int | None, context: TurnContext, request: Request | None = None
+    ) -> None:
         self.turn_id = turn_id
         self.scope: trio.CancelScope = trio.CancelScope()
         self._exchange = Exchange()
@@ -94,6 +98,7 @@ class Turn:
         self.task: trio.lowlevel.Task | None = None
         """In which everything of it runs, while it does."""
         self._context = context
+        self._request = request or Request()
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)
         self._attempt: Attempt | None = None
         self._unpaid: list[Attempt] = []
@@ -109,7 +114,7 @@ class Turn:
 
     def start_attempt(self, order: StartAttempt) -> None:
         """Begin to answer, or to prepare an answer."""
-        attempt = Attempt(order, self._context, self.ending.rewrite, self._attempt_failed)
+        attempt = Attempt(order, self._request, self._context, self.ending.rewrite, self._attempt_failed)
         if not order.speculative:
             self._attempt = attempt
         self._unpaid.append(attempt)
@@ -168,7 +173,7 @@ class Turn:
 
     def interrupt(self, cause: Cause, asked: str = "") -> None:
         """Silence first; then cancel everything. What was `asked` is remembered. Idempotent."""
-        self.ending.cut(self._attempt, cause, asked=asked)
+        self.ending.cut(self._attempt, cause, asked=self._to_remember(asked))
         self.scope.cancel(reason=cause.reason)
 
     def interrupt_speech(self, cause: Cause) -> None:
@@ -196,7 +201,9 @@ class Turn:
         elif self.ending.outcome is None:
             culprit = self._culprit()
             stand_ins = {"stt": self._context.agent.stt.name, "answer": culprit, "attempt": culprit}
-            self.ending.give_up(self._attempt, ProviderError(stand_ins.get(provider, provider), message), asked)
+            self.ending.give_up(
+                self._attempt, ProviderError(stand_ins.get(provider, provider), message), self._to_remember(asked)
+            )
         self.scope.cancel(reason="nothing more to come")
 
     def end_unstarted(self) -> None:
@@ -301,13 +308,17 @@ class Turn:
             outcome = self.ending.outcome
             self._context.publish(attempt.spent("hung_up" if outcome is None else outcome.kind))
 
+    def _to_remember(self, asked: str) -> str:
+        return asked if self._request.add_to_history else ""
+
     def _culprit(self) -> str:
         """Whom the turn waits for: those who answer, if they are at it, else the one who listens."""
         busy = (self._running and self._running.busy) or (self._listening and self._listening.busy) or ["turnscope"]
-        return ", ".join(busy)
+        return ", ".join(dict.fromkeys(busy))
 
     def _messages(self, attempt: Attempt) -> tuple[Message, ...]:
         instructions = self._context.agent.instructions
         system = (Message("system", instructions),) if instructions else ()
         so_far = self._exchange.so_far(attempt.asked, attempt.spoken.text, attempt.calling.rounds)
-        return (*system, *self._context.history.prompt(*so_far))
+        told = (Message("system", self._request.instructions),) if self._request.instructions else ()
+        return (*system, *self._context.history.prompt(*so_far), *told)

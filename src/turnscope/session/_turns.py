@@ -19,6 +19,7 @@ from turnscope.core import (
     StopListening,
     YieldSpeech,
 )
+from turnscope.session._requests import Request
 from turnscope.session._tasks import tasks_below
 from turnscope.session._turn import Turn, TurnContext
 
@@ -42,9 +43,9 @@ class Turns:
         self._nursery = nursery
         self._gone = trio.lowlevel.ParkingLot()
 
-    def prepare(self, turn_id: int) -> Turn:
+    def prepare(self, turn_id: int, request: Request) -> Turn:
         """A turn of the application's, which is run when the Floor opens it."""
-        turn = Turn(turn_id, None, self._context)
+        turn = Turn(turn_id, None, self._context, request)
         self.known[turn_id] = turn
         return turn
 

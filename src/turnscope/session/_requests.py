@@ -1,0 +1,29 @@
+"""What the application asks of a turn that it begins itself. Values only; nothing happens here."""
+
+from collections.abc import AsyncIterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from turnscope.providers import VoiceOptions
+
+__all__ = ["Pieces", "Request"]
+
+Pieces = AsyncIterable[str] | AbstractAsyncContextManager[AsyncIterable[str]]
+"""Text that comes piece by piece: an async iterator, or the context of one, such as `trio.as_safe_channel` makes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """How a turn differs from one that the caller has begun.
+
+    Attributes:
+        pieces: The text to say, as it is being written; None when it is known or is the model's to write.
+        voice: How to speak; None for the agent's way.
+        add_to_history: The language model will know of it later.
+        instructions: Told to the model for this answer only.
+    """
+
+    pieces: Pieces | None = None
+    voice: VoiceOptions | None = None
+    add_to_history: bool = True
+    instructions: str = ""
