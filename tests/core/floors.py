@@ -1,5 +1,6 @@
 """A Floor on a bench: fed in seconds, its deadlines kept, its orders ready to be compared."""
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from turnscope.core import (
@@ -14,6 +15,7 @@ from turnscope.core import (
     Emit,
     Endpointing,
     Event,
+    Evidence,
     EvidenceReceived,
     Floor,
     FloorInput,
@@ -22,6 +24,9 @@ from turnscope.core import (
     InterruptRequested,
     ListenFailed,
     Order,
+    PhaseProfile,
+    Phases,
+    Ruling,
     SayCancelled,
     SayRequested,
     SessionOpened,
@@ -32,6 +37,7 @@ from turnscope.core import (
     TranscriptReceived,
     TurnFailed,
     TurnJoined,
+    Verdict,
     WordsPolicy,
     to_samples,
 )
@@ -50,11 +56,22 @@ ENDPOINTING = Endpointing(
 )
 """Half a second of silence ends a turn, whatever its words; these tests are not about the rules of endpointing."""
 
+
+@dataclass(frozen=True)
+class AtOnce:
+    """Whatever it is, it is an interruption."""
+
+    def judge(self, evidence: Evidence) -> Ruling:
+        return Ruling(Verdict.CONFIRM, "at once")
+
+
 INTERRUPTION = InterruptionSettings(
     policy=WordsPolicy(lexicon=frozenset({"mm-hmm"}), transcripts=2, min_speech_s=0.8),
     reaction="pause",
     decision_window_s=2.0,
+    phases=Phases(thinking=PhaseProfile(policy=AtOnce())),
 )
+"""An answer that is not heard yet is taken back at once; `test_floor_phases.py` is about when it is not."""
 
 
 def floor_settings(

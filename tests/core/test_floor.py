@@ -9,7 +9,9 @@ import pytest
 from tests.core.floors import ENDPOINTING, INTERRUPTION, Bench, deeds, events, floor_settings, none_of, only
 from turnscope._errors import ConfigError, ProtocolError
 from turnscope.core import (
+    PHASES,
     AbandonTurn,
+    AnswerHeld,
     AttemptCancelled,
     AttemptStarted,
     CallerHungUp,
@@ -70,6 +72,10 @@ def judged_by(policy: InterruptionPolicy) -> FloorSettings:
 
 def reacting_with(reaction: Reaction) -> FloorSettings:
     return floor_settings(interruption=replace(INTERRUPTION, reaction=reaction))
+
+
+JUDGING = floor_settings(interruption=replace(INTERRUPTION, phases=PHASES))
+"""An answer that is not heard yet is taken back by words or by speech that lasts."""
 
 
 # The caller's turn
@@ -798,12 +804,11 @@ def test_typed_words_replace_a_turn_that_had_interrupted() -> None:
 
 
 def test_speech_over_an_answer_to_typed_words_challenges_it_before_it_is_heard() -> None:
-    bench = Bench()
+    bench = Bench(JUDGING)
     bench.types(1.0, 1, "hello")
     orders = bench.speech_starts(1.5)
-    assert deeds(orders) == [OpenTurn(2, at(1.2))]
-    orders = bench.audio_starts(1.6, 1)
-    assert deeds(orders) == [YieldSpeech(1, "pause")]
+    assert deeds(orders) == [YieldSpeech(1, "pause"), OpenTurn(2, at(1.2))], "and it is held back"
+    assert only(orders, AnswerHeld) == AnswerHeld(at(1.5), 1, 2, at(1.45))
 
 
 # Joining
@@ -909,11 +914,11 @@ def test_after_a_listener_failed_the_next_utterance_is_heard() -> None:
 
 def test_a_listener_that_fails_while_its_turn_is_answered_does_not_lose_what_the_caller_says_next() -> None:
     """The caller was heard on by a listener that was gone, and answered without what they had added."""
-    bench = Bench()
+    bench = Bench(JUDGING)
     bench.asks(1.0, 1)
     assert deeds(bench.listening_fails(2.6, 1)) == []
     orders = bench.speech_starts(3.0, onset_s=2.95)
-    assert deeds(orders) == [OpenTurn(2, at(2.7))]
+    assert deeds(orders) == [YieldSpeech(1, "pause"), OpenTurn(2, at(2.7))]
     assert none_of(orders, CancelAttempt)
 
 

@@ -4,14 +4,15 @@ The machine models what a session knows about its turns, and feeds what such a s
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.core.floors import PROFILES, floor_settings
+from tests.core.floors import PROFILES, AtOnce, floor_settings
 from turnscope.core import (
+    PHASES,
     TRANSITIONS,
     AbandonTurn,
     AdmitAttempt,
@@ -32,16 +33,22 @@ from turnscope.core import (
     FloorInput,
     FloorSettings,
     FlushUtterance,
+    Handling,
     InterruptionSettings,
     InterruptRequested,
     InterruptSpeech,
     InterruptTurn,
     ListenFailed,
     ListenOn,
+    MakeGood,
+    Mute,
     OpenTurn,
     Order,
+    PhaseProfile,
+    Phases,
     ProtectionChanged,
     Reaction,
+    ReplyCut,
     ReplyRequested,
     ResumeSpeech,
     SayCancelled,
@@ -50,6 +57,7 @@ from turnscope.core import (
     Speculation,
     SpeculationFailed,
     SpeculationPolicy,
+    SpeechComplete,
     SpeechStarted,
     SpeechStopped,
     StartAttempt,
@@ -57,11 +65,15 @@ from turnscope.core import (
     StateChanged,
     StopListening,
     TextReceived,
+    ToolsDone,
+    ToolsRunning,
     TranscriptReceived,
     Trigger,
     TurnFailed,
     TurnJoined,
+    TurnMode,
     TurnStarted,
+    UserTurnCleared,
     UtteranceDismissed,
     WordsPolicy,
     YieldSpeech,
@@ -76,6 +88,7 @@ TEXTS = st.sampled_from(["", "mm-hmm", "wait", "wait stop", "two lattes and", "y
 WAITS = st.sampled_from([0, 0, 1, 5, 30, 60, 110, 300])
 ONE_IN_EIGHT = st.integers(0, 7).map(lambda number: number == 7)
 GUESSES: tuple[SpeculationPolicy, ...] = ("off", "discard", "use_if_similar", "always_use")
+BY_HAND = ["start the turn", "end the turn", "clear the turn"]
 REACTIONS: tuple[Reaction, ...] = ("pause", "duck", "continue")
 
 
@@ -143,6 +156,12 @@ class Session(RuleBasedStateMachine):
         longest=st.sampled_from([1.0, 5.0]),
         guesses=st.sampled_from(GUESSES),
         while_speaking=st.booleans(),
+        thinking=st.sampled_from([PHASES.thinking, PhaseProfile(policy=AtOnce()), PhaseProfile(reaction="continue")]),
+        protected=st.sampled_from(["hold", "discard"]),
+        calm_s=st.sampled_from([0.0, 0.0, 1.0]),
+        mute=st.sampled_from([(), (), ("tools",), ("agent_speech",), ("until_first_speech",)]),
+        make_good=st.sampled_from(["resume", "reprompt", "nothing"]),
+        turn_mode=st.sampled_from(["automatic", "automatic", "push_to_talk", "manual"]),
     )
     def open(
         self,
@@ -152,14 +171,30 @@ class Session(RuleBasedStateMachine):
         longest: float,
         guesses: SpeculationPolicy,
         while_speaking: bool,
+        thinking: PhaseProfile,
+        protected: Handling,
+        calm_s: float,
+        mute: tuple[Mute, ...],
+        make_good: MakeGood,
+        turn_mode: TurnMode,
     ) -> None:
-        policy = WordsPolicy(frozenset({"mm-hmm"}), transcripts, 0.8)
-        self.settings: FloorSettings = floor_settings(
-            interruption=InterruptionSettings(policy, reaction),
+        settings = floor_settings(
+            interruption=InterruptionSettings(
+                WordsPolicy(frozenset({"mm-hmm"}), transcripts, 0.8),
+                reaction,
+                phases=Phases(thinking, protected=PhaseProfile(protected)),
+                cooldown_s=calm_s,
+                grace_s=calm_s,
+                mute=mute,
+                make_good=make_good,
+                words_deadline_s=1.5,
+                hold_at_most=2,
+            ),
             endpointing=Endpointing(0.3, 1.0, 0.6, 1.25, 2.0, longest),
             away_after_s=away,
             speculation=Speculation(policy=guesses, while_speaking=while_speaking, stable_s=0.1),
         )
+        self.settings: FloorSettings = replace(settings, turn_mode=turn_mode)
         self.floor = Floor(self.settings)
         self.feed(SessionOpened(0))
 
@@ -179,6 +214,8 @@ class Session(RuleBasedStateMachine):
         for order in orders:
             if isinstance(order, CancelAttempt):  # its tasks end at once
                 self.feed(AttemptJoined(item.sample, order.turn_id, order.attempt))
+            if isinstance(order, InterruptTurn) and self._turn(order.turn_id).audible and not self.closed:
+                self.feed(ReplyCut(item.sample, order.turn_id, "and so on" if order.turn_id % 2 else ""))
         return orders
 
     def _check_that_silence_is_first(self, orders: list[Order]) -> None:
@@ -243,14 +280,14 @@ class Session(RuleBasedStateMachine):
                 for other_id, other in self.turns.items():
                     busy = other.leaving or other.attempt or other.guess
                     assert other_id == turn_id or not busy, f"turn {other_id} is not gone"
-                turn.attempts, turn.attempt = attempt, not speculative
+                turn.attempts, turn.attempt, turn.yielded = attempt, not speculative, order.held
                 turn.guess = attempt if speculative else 0
             case AdmitAttempt(_, attempt):
                 assert turn.alive
                 assert turn.started
                 assert not turn.attempt
                 assert turn.guess == attempt
-                turn.attempt, turn.guess = True, 0
+                turn.attempt, turn.guess, turn.yielded = True, 0, order.held
             case CancelAttempt(_, attempt):
                 assert turn.attempt != (turn.guess == attempt)
                 assert attempt == turn.attempts
@@ -258,10 +295,9 @@ class Session(RuleBasedStateMachine):
                 turn.attempt, turn.guess = False, 0
             case YieldSpeech(_, reaction):
                 assert turn.holds_the_floor
-                assert turn.audible
                 assert not turn.yielded
-                assert not turn.protected
-                assert reaction == self.settings.interruption.reaction != "continue"
+                assert not (turn.audible and turn.protected)
+                assert reaction == (self.settings.interruption.reaction if turn.audible else "pause") != "continue"
                 turn.yielded = True
             case ResumeSpeech():
                 assert turn.holds_the_floor
@@ -376,20 +412,32 @@ class Session(RuleBasedStateMachine):
 
     # The session's parts
 
-    @precondition(lambda self: any(turn.holds_the_floor and not turn.audible for turn in self.turns.values()))
+    @precondition(lambda self: any(self._about_to_be_heard()))
     @rule()
     def agent_is_heard(self) -> None:
         for turn_id, turn in self.turns.items():
-            if turn.holds_the_floor and not turn.audible:
+            if turn_id in self._about_to_be_heard():
                 turn.audible = True
                 self.feed(AudioStarted(self.now, turn_id))
                 return
 
-    @precondition(lambda self: any(turn.attempt and not turn.yielded for turn in self.turns.values()))
+    def _about_to_be_heard(self) -> list[int]:
+        """Those who could be heard next, and are not held back."""
+        turns = self.turns.items()
+        return [turn_id for turn_id, turn in turns if turn.holds_the_floor and not (turn.audible or turn.yielded)]
+
+    @precondition(lambda self: any(turn.holds_the_floor for turn in self.turns.values()))
+    @rule(data=st.data(), text=st.sampled_from(["It is ready.", "Is that all?"]), ticks=WAITS)
+    def all_of_a_reply_was_made(self, data: st.DataObject, text: str, ticks: int) -> None:
+        turn_id = self.pick(data, [turn_id for turn_id, turn in self.turns.items() if turn.holds_the_floor])
+        self.feed(SpeechComplete(self.now, turn_id, text, self.now + ticks * TICK))
+
+    @precondition(lambda self: any(turn.attempt for turn in self.turns.values()))
     @rule(data=st.data(), fails=st.booleans())
     def answer_ends(self, data: st.DataObject, fails: bool) -> None:
-        turn_id = self.pick(data, [turn_id for turn_id in self.which(attempt=True) if not self.turns[turn_id].yielded])
+        turn_id = self.pick(data, self.which(attempt=True))
         turn = self.turns[turn_id]
+        fails = fails or turn.yielded  # whoever has stepped back does not get to their end
         self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))
         turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
 
@@ -432,7 +480,20 @@ class Session(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         deed=st.sampled_from(
-            ["type", "say", "say protected", "reply", "protect", "expose", "cancel", "interrupt", "interrupt speech"]
+            [
+                "type",
+                "say",
+                "say protected",
+                "announce",
+                "reply",
+                "protect",
+                "expose",
+                "cancel",
+                "interrupt",
+                "interrupt speech",
+                *BY_HAND,
+                "use tools",
+            ]
         ),
     )
     def application_does_something(self, data: st.DataObject, deed: str) -> None:
@@ -453,6 +514,18 @@ class Session(RuleBasedStateMachine):
                 if turn_id in self.begun:
                     self.turns[turn_id].protected = deed == "protect"
                 self.feed(ProtectionChanged(self.now, turn_id, deed == "expose"))
+            case "announce":
+                self._turn(new_id).protected = True
+                self.feed(SayRequested(self.now, new_id, "Fire!", False, 1))
+            case "start the turn":
+                self.feed(SpeechStarted(self.now, self.now, self.now, "turn", 1.0, "client"))
+            case "end the turn":
+                self.feed(SpeechStopped(self.now, self.now, "turn", "client"))
+            case "clear the turn":
+                self.feed(UserTurnCleared(self.now))
+            case "use tools":
+                for turn_id in [turn_id for turn_id, turn in self.turns.items() if turn.holds_the_floor]:
+                    self.feed(ToolsRunning(self.now, turn_id) if new_id % 2 else ToolsDone(self.now, turn_id))
             case "cancel":
                 self.feed(SayCancelled(self.now, self.pick(data, [*self.turns, 999]), "changed my mind"))
             case _:

@@ -1,13 +1,17 @@
 """What the Floor makes of tools: no turn is late while it waits for one, and what is committed is not taken back."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.core.floors import Bench, deeds, events
+from tests.core.floors import INTERRUPTION, Bench, deeds, events, floor_settings
 from turnscope.core import (
+    PHASES,
     AttemptCommitted,
     CancelAttempt,
     Decided,
     EndTurn,
+    FlushUtterance,
     InterruptTurn,
     ListenOn,
     OpenTurn,
@@ -24,9 +28,9 @@ def feed(bench: Bench, at_s: float, kind: type, *values: int) -> list[Order]:
     return [*bench.pass_time_until(at_s), *bench.feed(kind(to_samples(at_s), *values))]
 
 
-def asked() -> Bench:
-    """Turn 1 is being answered since 1.5 s."""
-    bench = Bench()
+def asked(*, judging: bool = False) -> Bench:
+    """Turn 1 is being answered since 1.5 s. When `judging`, words decide whether it is taken back."""
+    bench = Bench(floor_settings(interruption=replace(INTERRUPTION, phases=PHASES)) if judging else None)
     bench.asks(0.0, 1)
     return bench
 
@@ -61,7 +65,7 @@ def test_tools_of_a_turn_that_does_not_hold_the_floor_mean_nothing() -> None:
 
 
 def test_an_answer_that_is_committed_is_not_taken_back_but_challenged() -> None:
-    bench = asked()
+    bench = asked(judging=True)
     assert deeds(feed(bench, 2.0, AttemptCommitted, 1, 1)) == [StopListening(1)]
     orders = bench.speech_starts(3.0)
     assert not any(isinstance(order, CancelAttempt | ListenOn) for order in orders)
@@ -99,3 +103,17 @@ def test_a_second_commitment_changes_nothing() -> None:
     bench = asked()
     feed(bench, 2.0, AttemptCommitted, 1, 1)
     assert feed(bench, 2.1, AttemptCommitted, 1, 1) == []
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_who_may_be_going_on_when_an_answer_is_committed_challenges_it_and_loses_no_word(ended: bool) -> None:
+    bench = asked(judging=True)
+    bench.speech_starts(3.0, onset_s=2.9)
+    if ended:
+        bench.speech_stops(3.3, end_s=3.2)
+    orders = feed(bench, 3.35, AttemptCommitted, 1, 1)
+    assert [order for order in orders if isinstance(order, OpenTurn)] == [OpenTurn(2, to_samples(2.65))]
+    assert any(isinstance(order, FlushUtterance) for order in orders) is ended
+    orders = bench.words(3.4, 2, "wait please", final=True)
+    orders += bench.pass_time_until(3.5)
+    assert [order.turn_id for order in orders if isinstance(order, InterruptTurn)] == [1]

@@ -56,6 +56,7 @@ def test_it_is_written_with_its_kind() -> None:
         "turn_id": 3,
         "text": "Hello.",
         "allow_interruptions": False,
+        "priority": 0,
     }
 
 

@@ -19,6 +19,7 @@ from turnscope.core import (
     Event,
     HungUp,
     Interrupted,
+    LoopBlocked,
     Message,
     SessionEnded,
     SpeechStartsPlaying,
@@ -596,7 +597,8 @@ def test_two_sessions_of_one_runtime_do_not_hear_each_other() -> None:
     for name, script in scripts.items():
         alone = simulate(AGENT, script, seed=1)
         np.testing.assert_array_equal(transports[name].tracks()[1], alone.agent)
-        assert sorted(map(repr, records[name])) == sorted(map(repr, alone.records))
+        at_ease = [record for record in records[name] if not isinstance(record, LoopBlocked)]  # a busy machine's
+        assert sorted(map(repr, at_ease)) == sorted(map(repr, alone.records))
 
 
 async def test_over_the_pair_in_memory_a_caller_hears_the_answer() -> None:

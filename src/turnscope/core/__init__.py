@@ -8,6 +8,7 @@ from turnscope.core._ear_events import ClockCorrected, InputGap
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
     TURN_EDGES,
+    Environment,
     EnvironmentProfile,
     SpeechBegan,
     SpeechEdge,
@@ -17,6 +18,7 @@ from turnscope.core._edges import (
 )
 from turnscope.core._endpointing import Completeness, Endpointing, completeness
 from turnscope.core._events import (
+    AnswerHeld,
     AttemptCancelled,
     AttemptStarted,
     AudioLost,
@@ -27,9 +29,11 @@ from turnscope.core._events import (
     Event,
     EventsLost,
     Failed,
+    FalseInterruption,
     FirstToken,
     GateShut,
     HeardWord,
+    HeldWordsLost,
     HistoryChanged,
     HookFailed,
     HungUp,
@@ -43,6 +47,7 @@ from turnscope.core._events import (
     SessionEnded,
     SpeechBegins,
     SpeechEnds,
+    SpeechIgnored,
     SpeechPlayed,
     SpeechStartsPlaying,
     StateChanged,
@@ -55,13 +60,22 @@ from turnscope.core._events import (
     Yielded,
     event_to_dict,
 )
-from turnscope.core._evidence import RECENT_TRANSCRIPTS, Evidence, InterruptionPolicy, Ruling, Verdict
+from turnscope.core._evidence import (
+    RECENT_TRANSCRIPTS,
+    Evidence,
+    InterruptionPolicy,
+    Phase,
+    Ruling,
+    Verdict,
+)
 from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_ramp, gain_to_db
 from turnscope.core._floor import Floor
-from turnscope.core._floor_settings import FloorSettings
+from turnscope.core._floor_settings import FloorSettings, TurnMode
+from turnscope.core._gate import GATE, Admission, Mute, admit, mute_in_force
 from turnscope.core._history import History, HistoryChange, HistoryChangeKind
 from turnscope.core._history_settings import HistorySettings, TokenCounter, estimate_tokens
 from turnscope.core._input_clock import PAUSE_S, GapReason, InputClock, Placement
+from turnscope.core._input_log import input_from_dict, input_rank, input_to_dict
 from turnscope.core._inputs import (
     AttemptCommitted,
     AttemptJoined,
@@ -76,11 +90,13 @@ from turnscope.core._inputs import (
     InterruptRequested,
     ListenFailed,
     ProtectionChanged,
+    ReplyCut,
     ReplyRequested,
     SayCancelled,
     SayRequested,
     SessionOpened,
     SpeculationFailed,
+    SpeechComplete,
     SpeechStarted,
     SpeechStopped,
     TextReceived,
@@ -89,11 +105,9 @@ from turnscope.core._inputs import (
     TranscriptReceived,
     TurnFailed,
     TurnJoined,
-    input_from_dict,
-    input_rank,
-    input_to_dict,
+    UserTurnCleared,
 )
-from turnscope.core._interruption_settings import InterruptionSettings, Reaction
+from turnscope.core._interruption_settings import InterruptionSettings, MakeGood
 from turnscope.core._ledger import HeardText, SpokenText
 from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
 from turnscope.core._messages import Message, Role, ToolCall
@@ -116,6 +130,7 @@ from turnscope.core._orders import (
     StopListening,
     YieldSpeech,
 )
+from turnscope.core._phases import PHASES, Handling, PhaseProfile, Phases, Reaction
 from turnscope.core._playback import Playback, Segment
 from turnscope.core._policies import WordsPolicy
 from turnscope.core._policy_blocks import (
@@ -127,7 +142,16 @@ from turnscope.core._policy_blocks import (
     ScoreVeto,
 )
 from turnscope.core._prompt import as_prompt
-from turnscope.core._records import Conversation, Latency, OverlapRecord, ToolRecord, TurnRecord, fold
+from turnscope.core._records import (
+    Conversation,
+    InterruptionCounts,
+    Latency,
+    OverlapRecord,
+    ToolRecord,
+    TurnRecord,
+    count_interruptions,
+    fold,
+)
 from turnscope.core._resample import Resampler, resample
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
 from turnscope.core._speculation import Speculation, SpeculationPolicy, word_similarity
@@ -148,13 +172,17 @@ __all__ = [
     "BARGE_IN_EDGES",
     "CLOCK_HZ",
     "ENGLISH_ABBREVIATIONS",
+    "GATE",
     "PAUSE_S",
+    "PHASES",
     "RECENT_TRANSCRIPTS",
     "TRANSITIONS",
     "TURN_EDGES",
     "AbandonTurn",
+    "Admission",
     "AdmitAttempt",
     "AllConfirm",
+    "AnswerHeld",
     "AnyConfirms",
     "AttemptCancelled",
     "AttemptCommitted",
@@ -185,12 +213,14 @@ __all__ = [
     "Emit",
     "EndTurn",
     "Endpointing",
+    "Environment",
     "EnvironmentProfile",
     "Event",
     "EventsLost",
     "Evidence",
     "EvidenceReceived",
     "Failed",
+    "FalseInterruption",
     "FirstDecides",
     "FirstToken",
     "Floor",
@@ -199,8 +229,10 @@ __all__ = [
     "FlushUtterance",
     "GapReason",
     "GateShut",
+    "Handling",
     "HeardText",
     "HeardWord",
+    "HeldWordsLost",
     "History",
     "HistoryChange",
     "HistoryChangeKind",
@@ -214,21 +246,27 @@ __all__ = [
     "InterruptSpeech",
     "InterruptTurn",
     "Interrupted",
+    "InterruptionCounts",
     "InterruptionPolicy",
     "InterruptionSettings",
     "Latency",
     "ListenFailed",
     "ListenOn",
     "LoopBlocked",
+    "MakeGood",
     "Message",
     "MinConfidence",
     "MinSpeech",
     "MinWords",
     "ModelAsked",
+    "Mute",
     "OpenTurn",
     "Order",
     "Outcome",
     "OverlapRecord",
+    "Phase",
+    "PhaseProfile",
+    "Phases",
     "Placement",
     "Playback",
     "PolicyFailed",
@@ -237,6 +275,7 @@ __all__ = [
     "ProviderQuarantined",
     "RampShape",
     "Reaction",
+    "ReplyCut",
     "ReplyRequested",
     "Resampler",
     "ResumeSpeech",
@@ -262,11 +301,13 @@ __all__ = [
     "SpeculationStarted",
     "SpeechBegan",
     "SpeechBegins",
+    "SpeechComplete",
     "SpeechEdge",
     "SpeechEdgeSettings",
     "SpeechEdges",
     "SpeechEnded",
     "SpeechEnds",
+    "SpeechIgnored",
     "SpeechPlayed",
     "SpeechStarted",
     "SpeechStartsPlaying",
@@ -296,9 +337,11 @@ __all__ = [
     "TurnEnded",
     "TurnFailed",
     "TurnJoined",
+    "TurnMode",
     "TurnOpened",
     "TurnRecord",
     "TurnStarted",
+    "UserTurnCleared",
     "UtteranceDismissed",
     "Verdict",
     "Veto",
@@ -307,10 +350,12 @@ __all__ = [
     "WordsPolicy",
     "YieldSpeech",
     "Yielded",
+    "admit",
     "as_prompt",
     "as_samples",
     "completeness",
     "content_words",
+    "count_interruptions",
     "db_to_gain",
     "estimate_tokens",
     "event_to_dict",
@@ -324,6 +369,7 @@ __all__ = [
     "input_from_dict",
     "input_rank",
     "input_to_dict",
+    "mute_in_force",
     "next_state",
     "parse_lexicon",
     "resample",

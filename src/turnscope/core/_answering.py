@@ -4,8 +4,11 @@ from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
 from turnscope.core._audio import CLOCK_HZ, to_samples
-from turnscope.core._floor_state import Holder
+from turnscope.core._evidence import Phase
+from turnscope.core._floor_state import VERBATIM, Holder
 from turnscope.core._hearing import Hearing
+from turnscope.core._making_good import remedy
+from turnscope.core._phases import Handling
 from turnscope.core._speculating import Speculating
 from turnscope.core._states import State, Trigger
 
@@ -30,10 +33,18 @@ class Answering(Speculating):
 
     def _await_end_of_turn(self, hearing: Hearing) -> None:
         """Set the time at which the silence after `hearing` will have been long enough."""
-        if hearing.speech_end is not None:
-            rules = self.settings.endpointing
+        if hearing.speech_end is None or self._must_be_finished(hearing):
+            return
+        rules = self.settings.endpointing
+        if hearing.finished:
+            delay = 0 if hearing.settled else to_samples(rules.transcript_timeout_s)
+        else:
             delay = rules.delay(hearing.text, settled=hearing.settled, longest_pause=hearing.longest_pause)
-            self._deadlines.set("endpoint", max(hearing.speech_end + delay, self._now))
+        self._deadlines.set("endpoint", max(hearing.speech_end + delay, self._now))
+
+    def _must_be_finished(self, hearing: Hearing) -> bool:
+        """Silence does not end it: somebody else will say that it is over, and has not yet."""
+        return not hearing.finished and (hearing.by_hand or self.settings.turn_mode == "manual")
 
     def _longest_turn_reached(self) -> None:
         """The caller's turn is over although they speak on. In a pause it will be over by itself."""
@@ -84,31 +95,38 @@ class Answering(Speculating):
         """It was no turn. Whoever had stepped back for it speaks on."""
         self._forget(hearing)
         holder = self._holder
-        if holder is not None and holder.yielded:
-            holder.yielded = False
-            self._order(do.ResumeSpeech(holder.turn_id))
-            self._emit(ev.Resumed(self._now, holder.turn_id))
+        if holder is not None:
+            if holder.audible and holder.yielded_at is not None and not hearing.text:
+                self._emit(ev.FalseInterruption(self._now, holder.turn_id, hearing.turn_id, "resume"))
+            self._resume(holder)
         if hearing.admitted:
             self._order(do.EndTurn(hearing.turn_id, provider, message, hearing.text))
         else:
             self._order(do.DismissTurn(hearing.turn_id))
             self._emit_dismissed(hearing, evidence)
         if holder is None:
+            self._make_good(hearing)
             self._idle()
         elif "barge_in" in self._speaking and not provider:  # a listener that fails would fail again, at once
             self._keep_listening(holder)
 
     def _keep_listening(self, holder: Holder) -> None:
         """The one who was dismissed still makes sound: hear on from here, without stepping back again."""
-        self._open(self._now, self._now, 0.0, challenges=holder.turn_id)
-        if not holder.protected:
-            self._deadlines.set("window", self._now + to_samples(self.settings.interruption.decision_window_s))
+        hearing = self._open(self._now, self._now, 0.0, challenges=holder.turn_id)
+        hearing.phase, hearing.continued = self._phase(holder), True
+        hearing.held = self._handling(holder, hearing.phase) == "hold"
+        if not hearing.held:
+            self._open_window(hearing.phase)
+
+    def _handling(self, holder: Holder, phase: Phase) -> Handling:
+        """What becomes of speech over the agent."""
+        return "hold" if self.settings.turn_mode == "manual" else self.settings.interruption.profile(phase).handling
 
     def _forget(self, hearing: Hearing) -> None:
         self._heard = None
         self._drop_guess(hearing, "turn_ended")
         self._bind(hearing)
-        self._deadlines.clear("endpoint", "longest turn", "window", "review", "guess")
+        self._deadlines.clear("endpoint", "longest turn", "window", "review", "cooldown", "words", "guess")
         self._await_join(hearing.turn_id)
 
     def _emit_dismissed(self, hearing: Hearing, evidence: str) -> None:
@@ -125,11 +143,37 @@ class Answering(Speculating):
         self._emit(ev.TurnOpened(self._now, turn_id, onset, challenges))
         return self._heard
 
+    # Interruptions that were none
+
+    def _await_words(self, hearing: Hearing) -> None:
+        """Somebody has interrupted without a word so far: some must come."""
+        if not hearing.text:
+            self._deadlines.set("words", self._now + to_samples(self.settings.interruption.words_deadline_s))
+
+    def _words_overdue(self) -> None:
+        hearing = self._heard
+        if hearing is not None and hearing.interrupted is not None and not hearing.text:
+            self._wordless = self._speaking.get("barge_in")
+            self._dismiss(hearing, "no words in time")
+
+    def _make_good(self, hearing: Hearing) -> None:
+        """The floor is free, and if what freed it was nothing, the agent takes it again."""
+        if hearing.interrupted is None or hearing.text:
+            return
+        cut = self._unsaid
+        unheard = cut.unheard if cut is not None and cut.turn_id == hearing.interrupted else ""
+        action, text = remedy(self.settings.interruption, unheard)
+        self._emit(ev.FalseInterruption(self._now, hearing.interrupted, hearing.turn_id, action))
+        if text:
+            turn_id = self._next_turn_id
+            self._claim_id(turn_id)
+            self._begin_saying(Holder(turn_id, action, text))
+
     # The beginning of the answer
 
     def _answer(self, hearing: Hearing) -> None:
         self._heard = None
-        self._deadlines.clear("endpoint", "longest turn", "guess")
+        self._deadlines.clear("endpoint", "longest turn", "words", "guess")
         self._admit(hearing)
         self._hold(Holder(hearing.turn_id, "speech", hearing.text, hearing))
 
@@ -156,19 +200,28 @@ class Answering(Speculating):
         if holder.hearing is not None:
             holder.hearing.attempts += 1
             attempt, speech_end = holder.hearing.attempts, holder.hearing.speech_end
-        self._order(do.StartAttempt(holder.turn_id, attempt, holder.text, verbatim=holder.origin == "say"))
+        verbatim = holder.origin in VERBATIM
+        self._order(do.StartAttempt(holder.turn_id, attempt, holder.text, verbatim, held=holder.paused))
         self._emit(ev.AttemptStarted(self._now, holder.turn_id, attempt, holder.text, speech_end))
 
     def _next_say(self) -> None:
         if not self._says or self._holder is not None or self._heard is not None or self.state is State.INITIAL:
             return
-        say = self._says.popleft()
+        self._begin_saying(self._saying(self._says.popleft()))
+
+    @staticmethod
+    def _saying(item: inp.SayRequested | inp.ReplyRequested) -> Holder:
+        protected = not item.allow_interruptions
+        if isinstance(item, inp.ReplyRequested):
+            return Holder(item.turn_id, "reply", item.text, protected=protected)
+        return Holder(item.turn_id, "say", item.text, protected=protected, priority=item.priority)
+
+    def _begin_saying(self, holder: Holder) -> None:
         if self.state is State.AWAY:
             self._go(Trigger.RETURN)
-        self._order(do.OpenTurn(say.turn_id, None))
-        origin = "say" if isinstance(say, inp.SayRequested) else "reply"
-        self._emit(ev.TurnStarted(self._now, say.turn_id, origin, None))
-        self._hold(Holder(say.turn_id, origin, say.text, protected=not say.allow_interruptions))
+        self._order(do.OpenTurn(holder.turn_id, None))
+        self._emit(ev.TurnStarted(self._now, holder.turn_id, holder.origin, None))
+        self._hold(holder)
 
     def _idle(self) -> None:
         """Nobody speaks."""

@@ -5,6 +5,7 @@ Only counts windows; what an edge means for the conversation is decided by the F
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from turnscope._errors import ConfigError, ProtocolError
 from turnscope.core._audio import to_samples
@@ -12,6 +13,7 @@ from turnscope.core._audio import to_samples
 __all__ = [
     "BARGE_IN_EDGES",
     "TURN_EDGES",
+    "Environment",
     "EnvironmentProfile",
     "SpeechBegan",
     "SpeechEdge",
@@ -97,6 +99,10 @@ class SpeechEdgeSettings:
         except ValueError:
             names = ", ".join(member.value for member in EnvironmentProfile)
             raise ConfigError(f"environment must be one of {names}; got {profile!r}") from None
+
+
+Environment = Literal["quiet", "normal", "noisy"]
+"""Where the caller is: the values of `EnvironmentProfile`, as settings and scenarios write them."""
 
 
 class EnvironmentProfile(Enum):

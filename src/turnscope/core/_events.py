@@ -10,6 +10,7 @@ from turnscope.core._messages import Message
 from turnscope.core._outcomes import Cause, Completed, Failed, HungUp, Interrupted, Outcome
 
 __all__ = [
+    "AnswerHeld",
     "AttemptCancelled",
     "AttemptStarted",
     "AudioLost",
@@ -20,9 +21,11 @@ __all__ = [
     "Event",
     "EventsLost",
     "Failed",
+    "FalseInterruption",
     "FirstToken",
     "GateShut",
     "HeardWord",
+    "HeldWordsLost",
     "HistoryChanged",
     "HookFailed",
     "HungUp",
@@ -36,6 +39,7 @@ __all__ = [
     "SessionEnded",
     "SpeechBegins",
     "SpeechEnds",
+    "SpeechIgnored",
     "SpeechPlayed",
     "SpeechStartsPlaying",
     "StateChanged",
@@ -114,7 +118,10 @@ class TurnOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted(Event):
-    """A turn was admitted: it holds the floor. `origin` is ``speech``, ``text``, ``say`` or ``reply``."""
+    """A turn was admitted: it holds the floor.
+
+    `origin` is ``speech``, ``text``, ``say``, ``reply``, or after a false interruption ``resume`` or ``reprompt``.
+    """
 
     turn_id: int
     origin: str
@@ -209,6 +216,43 @@ class Decided(Event):
     evidence: str
     text: str
     speech_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHeld(Event):
+    """Nothing of the turn's answer is heard before it is clear whether the caller speaks."""
+
+    turn_id: int
+    challenger_id: int
+    onset: int
+
+
+@dataclass(frozen=True, slots=True)
+class FalseInterruption(Event):
+    """The agent stepped back from its turn, or was interrupted in it, and no words came.
+
+    `action` says what it does: ``resume``, ``reprompt``, or ``nothing`` if nothing was left to say or nothing is to be.
+    """
+
+    turn_id: int
+    challenger_id: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechIgnored(Event):
+    """The caller's speech is not listened to: a mute is in force, or the agent's words are protected."""
+
+    onset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWordsLost(Event):
+    """More was said over protected words than is held: these words, the oldest, will not be answered."""
+
+    turn_id: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

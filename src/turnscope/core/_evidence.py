@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from turnscope.core._audio import CLOCK_HZ
 
-__all__ = ["RECENT_TRANSCRIPTS", "Evidence", "InterruptionPolicy", "Ruling", "Verdict"]
+__all__ = ["RECENT_TRANSCRIPTS", "Evidence", "InterruptionPolicy", "Phase", "Ruling", "Verdict"]
 
 RECENT_TRANSCRIPTS = 4
 """How many transcripts back a policy can look."""
+
+
+Phase = Literal["thinking", "speaking", "protected", "nearly_finished", "answering_question"]
+"""What the agent was doing when the speech began: see `Phases`."""
 
 
 class Verdict(Enum):
@@ -34,6 +38,9 @@ class Evidence:
         recent: The texts of the newest transcripts, oldest first, at most `RECENT_TRANSCRIPTS`.
         window_elapsed: The decision window is over; the policy must not wait any longer.
         scores: What others say of its sound, as pairs of a name and a value from 0 to 1, the newest of each name.
+        phase: What the agent was doing when the speech began.
+        continued: The same sound has gone on since something of it was dismissed: that it lasts says nothing.
+        reply_s: How long the agent has been heard, in seconds; 0.0 while it is not.
     """
 
     sample: int
@@ -45,6 +52,9 @@ class Evidence:
     recent: tuple[str, ...]
     window_elapsed: bool
     scores: tuple[tuple[str, float], ...] = ()
+    phase: Phase = "speaking"
+    continued: bool = False
+    reply_s: float = 0.0
 
     def score(self, name: str) -> float | None:
         """The newest value of this name, 0 to 1; None when nobody has given one. See `EvidenceReceived`."""

@@ -4,14 +4,15 @@ Sans-IO: time arrives inside inputs, orders go out, `Floor.deadline` says when i
 never waits, never looks at a clock and never touches audio.
 """
 
+from dataclasses import replace
+
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
-from turnscope.core._audio import to_samples
-from turnscope.core._floor_state import Holder
+from turnscope.core._by_hand import HANDS, ByHand
+from turnscope.core._gate import admit, mute_in_force
 from turnscope.core._hearing import Hearing, Score
 from turnscope.core._states import State, Trigger
-from turnscope.core._tool_waiting import ToolWaiting
 
 __all__ = ["Floor"]
 
@@ -19,7 +20,7 @@ MAX_ZOMBIES = 1
 """How many turns at once may have tasks that do not end, before the session gives up."""
 
 
-class Floor(ToolWaiting):
+class Floor(ByHand):
     """Decides who speaks.
 
     Feed it inputs in the order of their `sample` with `receive`, and carry out what it orders, in order. Whenever
@@ -38,6 +39,7 @@ class Floor(ToolWaiting):
             self._take_when_ended(item)
         else:
             self._take(item)
+            self._hear_the_ignored()
         self._end_step()
         orders, self._given = self._given, []
         return orders
@@ -46,10 +48,16 @@ class Floor(ToolWaiting):
         match item:
             case inp.DeadlineReached():
                 pass
+            case inp.SpeechStarted(source=source) if source in HANDS:
+                self._turn_started_by_hand(item)
             case inp.SpeechStarted():
                 self._speech_started(item)
+            case inp.SpeechStopped(source=source) if source in HANDS:
+                self._turn_ended_by_hand(item)
             case inp.SpeechStopped():
                 self._speech_stopped(item)
+            case inp.UserTurnCleared():
+                self._turn_cleared()
             case inp.TranscriptReceived():
                 self._transcript(item)
             case inp.EvidenceReceived():
@@ -58,6 +66,11 @@ class Floor(ToolWaiting):
                 self._listen_failed(item)
             case inp.AudioStarted():
                 self._audio_started(item)
+            case inp.SpeechComplete():
+                if self._holder is not None and self._holder.turn_id == item.turn_id:
+                    self._holder.complete = item
+            case inp.ReplyCut():
+                self._unsaid = item
             case inp.AudioFinished():
                 self._turn_over(item.turn_id, Trigger.FINISHED)
             case inp.TurnFailed():
@@ -102,7 +115,14 @@ class Floor(ToolWaiting):
             case "endpoint":
                 self._endpoint()
             case "window" | "review":
-                self._review()
+                if self._holder is not None and self._holder.returning is not None:
+                    self._review_return(self._holder, self._holder.returning)
+                else:
+                    self._review()
+            case "cooldown":
+                self._cooled_down()
+            case "words":
+                self._words_overdue()
             case "longest turn":
                 self._longest_turn_reached()
             case "guess":
@@ -122,48 +142,82 @@ class Floor(ToolWaiting):
 
     def _speech_started(self, item: inp.SpeechStarted) -> None:
         self._emit(ev.SpeechBegins(self._now, item.onset, item.profile, item.source))
-        self._speaking[item.profile] = item
+        if self.settings.turn_mode == "push_to_talk":
+            return
         if self._heard is not None:
+            self._speaking[item.profile] = item
             self._speech_resumed(self._heard, item)
-        elif self._holder is None:
-            if item.profile == "turn":
+        elif (why := self._why_ignored()) is not None:
+            self._ignored[item.profile] = item
+            if len(self._ignored) == 1:
+                self._emit(ev.SpeechIgnored(self._now, item.onset, why))
+        else:
+            self._speaking[item.profile] = item
+            self._let_in(item)
+
+    def _let_in(self, item: inp.SpeechStarted) -> None:
+        """Speech that nobody listens to yet comes to the gate."""
+        holder = self._holder
+        if holder is None:
+            if admit("idle", item.profile) == "listen":
                 self._listen_to_caller(item)
-        elif self._holder.hearing is not None and not self._holder.hearing.broken:
-            self._take_back(self._holder, self._holder.hearing, item)
-        elif item.profile == "barge_in":
-            self._challenge(self._holder, item)
+            return
+        phase = self._phase(holder)
+        admission = admit(phase, item.profile, self._handling(holder, phase))
+        hearing = holder.hearing if phase == "thinking" else None
+        if admission == "judge" and hearing is not None and not hearing.broken:
+            self._consider_return(holder, hearing, item)
+        elif admission != "ignore" and item.profile == "barge_in":
+            if hearing is not None and not (hearing.flushed or hearing.broken):  # it was cut off for its length
+                self._flush(hearing)
+            self._challenge(holder, item)
+
+    def _why_ignored(self) -> str | None:
+        """Why new speech is not to be listened to; None if it is."""
+        settings, holder = self.settings.interruption, self._holder
+        if holder is not None and self._handling(holder, self._phase(holder)) == "discard":
+            return self._phase(holder).replace("_", " ")
+        return mute_in_force(
+            settings.mute,
+            audible=holder is not None and holder.audible,
+            has_spoken=self._has_spoken,
+            tools_running=self.tools_are_running,
+        )
+
+    def _hear_the_ignored(self) -> None:
+        """Nothing keeps the caller from being listened to any more: hear what they say from now on."""
+        if not self._ignored or self._why_ignored() is not None or self.state is State.ENDED:
+            return
+        ignored, self._ignored = self._ignored, {}
+        self._bound_until = max(self._bound_until, self._now)
+        for item in ignored.values():
+            late = replace(item, sample=self._now, onset=self._now, listen_from=self._now)
+            self._speaking[item.profile] = late
+            if self._heard is None:
+                self._let_in(late)
 
     def _speech_resumed(self, hearing: Hearing, item: inp.SpeechStarted) -> None:
-        if hearing.speech_end is not None:
+        if hearing.speech_end is not None and not hearing.finished:
             self._drop_guess(hearing, "user_speaking")
             hearing.speech_resumed(item.onset)
             self._listen_on(hearing, item.listen_from)
             self._deadlines.clear("endpoint", "guess")
             if hearing.challenges is None:
                 self._bound_the_turn(hearing)
+            lost = hearing.keep_newest(self.settings.interruption.hold_at_most) if hearing.held else ""
+            if lost:
+                self._emit(ev.HeldWordsLost(self._now, hearing.turn_id, lost))
         self._review()
-
-    def _take_back(self, holder: Holder, hearing: Hearing, item: inp.SpeechStarted) -> None:
-        """The caller goes on before anything of the answer was heard: the same turn, a longer utterance."""
-        if not holder.due:
-            self._order(do.CancelAttempt(holder.turn_id, hearing.attempts, "user_speaking"))
-            self._emit(ev.AttemptCancelled(self._now, holder.turn_id, hearing.attempts, "user_speaking"))
-            join_by = self._now + to_samples(self.settings.join_deadline_s)
-            self._deadlines.set(f"attempt {holder.turn_id}", join_by)
-        self._drop_guess(hearing, "user_speaking")
-        self._holder = None
-        self._deadlines.clear("answer")
-        self._heard = hearing
-        hearing.speech_resumed(item.onset)
-        self._listen_on(hearing, item.listen_from)
-        self._go(Trigger.USER_RESUMED, holder.turn_id)
-        self._bound_the_turn(hearing)
 
     def _speech_stopped(self, item: inp.SpeechStopped) -> None:
         self._emit(ev.SpeechEnds(self._now, item.end, item.profile, item.source))
-        self._speaking.pop(item.profile, None)
-        hearing = self._heard
-        if self._speaking or hearing is None or hearing.speech_end is not None:
+        self._ignored.pop(item.profile, None)
+        if self._speaking.pop(item.profile, None) is None or self._speaking:
+            return
+        hearing, holder = self._heard, self._holder
+        if holder is not None and holder.returning is not None:
+            self._return_stopped(holder, holder.returning, item.end)
+        if hearing is None or hearing.speech_end is not None or hearing.by_hand:
             return
         hearing.speech_stopped(item.end)
         self._flush(hearing)
@@ -177,7 +231,12 @@ class Floor(ToolWaiting):
                 hearing.take_transcript(item.text, is_final=item.is_final, stop=item.stop)
                 self._emit(ev.TranscriptUpdated(self._now, item.turn_id, hearing.text, item.is_final))
                 if hearing is self._heard:
+                    if hearing.text:
+                        self._deadlines.clear("words")
                     self._words_known(hearing, is_final=item.is_final)
+        holder = self._holder
+        if holder is not None and holder.returning is not None and item.turn_id == holder.turn_id:
+            self._return_transcript(holder, holder.returning, item)
 
     def _words_known(self, hearing: Hearing, *, is_final: bool) -> None:
         if hearing.cutting and hearing.speech_end is None and is_final and hearing.text:
@@ -189,6 +248,10 @@ class Floor(ToolWaiting):
         score = {item.name: Score(item.value, item.stop)}
         if item.turn_id == 0:
             self._scores |= score
+        holder = self._holder
+        if holder is not None and holder.returning is not None and item.turn_id in (0, holder.turn_id):
+            holder.returning.take_scores(score)
+            self._review_return(holder, holder.returning)
         hearing = self._heard
         if hearing is not None and item.turn_id in (0, hearing.turn_id):
             hearing.take_scores(score)
@@ -200,6 +263,8 @@ class Floor(ToolWaiting):
         elif self._holder is not None and self._holder.hearing is not None and self._holder.turn_id == item.turn_id:
             self._holder.hearing.broken = True  # what was heard is answered; what comes next needs another listener
             self._bind(self._holder.hearing)
+            if self._holder.returning is not None:
+                self._stay(self._holder, self._holder.returning)
 
     # The agent's speech
 
@@ -207,16 +272,20 @@ class Floor(ToolWaiting):
         holder = self._holder
         if holder is None or holder.turn_id != item.turn_id:
             return
-        holder.audible = True
+        holder.audible_since = self._now
+        holder.returning = None
         self._deadlines.clear("answer")
         self._emit(ev.SpeechStartsPlaying(self._now, holder.turn_id))
         self._go(Trigger.FIRST_AUDIO, holder.turn_id)
         self._make_final(holder)
         self._end_step()
+        speech = self._speaking.get("barge_in")
         if self._heard is not None:
             self._step_back(holder, self._heard)
-        elif "barge_in" in self._speaking:
-            self._challenge(holder, self._speaking["barge_in"])
+        elif speech is not None and speech is self._wordless:
+            self._keep_listening(holder)
+        elif speech is not None:
+            self._let_in(speech)
 
     def _turn_over(self, turn_id: int, trigger: Trigger) -> None:
         if self._muted == turn_id:
@@ -229,7 +298,7 @@ class Floor(ToolWaiting):
             self._emit(ev.SpeechPlayed(self._now, turn_id))
         self._release(holder)
         self._go(trigger, turn_id)
-        self._promote_challenger()
+        self._promote_challenger(holder)
 
     def _answer_overdue(self) -> None:
         """Somebody who answers neither gives audio nor fails: fail the turn for them."""
@@ -279,6 +348,8 @@ class Floor(ToolWaiting):
         for say in self._says:
             self._order(do.InterruptTurn(say.turn_id, cause))
         self._says.clear()
-        self._deadlines.clear("endpoint", "longest turn", "window", "review", "away", "answer")
+        self._deadlines.clear(
+            "endpoint", "longest turn", "window", "review", "away", "answer", "cooldown", "words", "guess"
+        )
         self._go(Trigger.END)
         self._order(do.CloseSession(reason))

@@ -2,13 +2,22 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from turnscope._errors import ConfigError
 from turnscope.core._endpointing import Endpointing
 from turnscope.core._interruption_settings import InterruptionSettings
 from turnscope.core._speculation import Speculation
 
-__all__ = ["FloorSettings"]
+__all__ = ["FloorSettings", "TurnMode"]
+
+TurnMode = Literal["automatic", "push_to_talk", "manual"]
+"""Who says when the caller's turn begins and ends.
+
+``"automatic"``: detectors, endpointing and policies. ``"push_to_talk"``: the application or the client, by starting and
+ending the turn; what is said otherwise is not listened to. ``"manual"``: detectors find speech, but only the
+application ends a turn, and only it interrupts.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,7 @@ class FloorSettings:
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
         speculation: Whether answers are begun before the turn is known to be over.
+        turn_mode: Who says when the caller's turn begins and ends.
     """
 
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
@@ -30,10 +40,13 @@ class FloorSettings:
     away_after_s: float | None = None
     answer_timeout_s: float = 20.0
     speculation: Speculation = field(default_factory=Speculation)
+    turn_mode: TurnMode = "automatic"
 
     def __post_init__(self) -> None:
         for name in ("join_deadline_s", "answer_timeout_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.turn_mode not in get_args(TurnMode):
+            raise ConfigError(f"turn_mode must be one of {', '.join(get_args(TurnMode))}, got {self.turn_mode!r}")
         if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")

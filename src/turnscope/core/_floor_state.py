@@ -1,21 +1,30 @@
 """What the Floor knows, and the small steps that all its decisions are made of."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
-from turnscope.core._audio import to_samples
+from turnscope.core._audio import CLOCK_HZ, to_samples
 from turnscope.core._deadlines import Deadlines
+from turnscope.core._evidence import Evidence, Phase, Ruling, Verdict
 from turnscope.core._floor_settings import FloorSettings
 from turnscope.core._hearing import Hearing, Score
+from turnscope.core._judging import judge_safely
 from turnscope.core._states import State, Trigger, next_state
 
-__all__ = ["FloorState", "Holder"]
+__all__ = ["VERBATIM", "FloorState", "Holder"]
 
 _QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech, do.CancelAttempt)
 """Orders that make the agent quiet, or quieter; and what is given up before its turn is, in this order."""
+
+
+VERBATIM = ("say", "resume", "reprompt")
+"""Origins of turns whose text is spoken as it stands."""
+
+_CLOSING = " \t\n\"'”’)]}"
+"""What may follow the mark at the end of a question."""
 
 
 @dataclass(slots=True)
@@ -27,21 +36,46 @@ class Holder:
     text: str
     hearing: Hearing | None = None
     protected: bool = False
+    priority: int = 0
     due: bool = False
     """Its answer is to begin once no other turn is left."""
-    audible: bool = False
-    yielded: bool = False
+    audible_since: int | None = None
+    """When its first sample was heard."""
+    yielded_at: int | None = None
+    """When it stepped back, or was held back before it was heard."""
+    paused: bool = False
+    """It has stepped back to silence."""
+    complete: inp.SpeechComplete | None = None
     tools: bool = False
     """It waits for tools."""
+    returning: "Hearing | None" = None
+    """What the caller says before any of the answer is heard, while it is not sure that they go on."""
 
     @property
     def asked(self) -> str:
         """What the caller wants answered; nothing, if the agent speaks by itself."""
-        return "" if self.origin == "say" else self.text
+        return "" if self.origin in VERBATIM else self.text
+
+    @property
+    def audible(self) -> bool:
+        """It is heard, or was until it stepped back."""
+        return self.audible_since is not None
+
+    def left(self, now: int) -> int | None:
+        """How many samples it still has to say, if that is known."""
+        if self.complete is None:
+            return None
+        if self.paused and self.yielded_at is not None:  # its end moves away as time passes
+            now = max(self.yielded_at, self.complete.sample)
+        return self.complete.stop - now
 
 
 class FloorState:
-    """The Floor's memory. Decisions are made in the classes below it: `Answering`, `Interrupting`, `Floor`."""
+    """The Floor's memory. Decisions are made in the classes below it.
+
+    These are, each knowing those before it: `Speculating`, `Answering`, `Returning`, `Interrupting`, `ToolWaiting`,
+    `ByHand`, `Floor`.
+    """
 
     def __init__(self, settings: FloorSettings | None = None) -> None:
         self.settings: FloorSettings = settings or FloorSettings()
@@ -62,6 +96,16 @@ class FloorState:
         self._scores: dict[str, Score] = {}
         """What others said last of the caller's sound as such: it may come before anybody is sure that it is speech."""
         self._policy_failed = False
+        self._has_spoken = False
+        """The agent has been heard, and has stopped, once at least."""
+        self._ignored: dict[inp.EdgeProfile, inp.SpeechStarted] = {}
+        """The speech that goes on right now and that nobody listens to."""
+        self._wordless: inp.SpeechStarted | None = None
+        """Speech that interrupted and brought no words: it does not do so again by going on."""
+        self._interrupted_at: int | None = None
+        """When the caller interrupted last."""
+        self._unsaid: inp.ReplyCut | None = None
+        """What was cut off last."""
         self._bound_until = 0
         """Input before this sample belongs to an utterance already: nothing is transcribed twice."""
         self._cut_at = 0
@@ -134,11 +178,76 @@ class FloorState:
             hearing.admitted = True
             self._emit(ev.TurnStarted(self._now, hearing.turn_id, "speech", hearing.onset))
 
+    # What is known about somebody who may be interrupting
+
+    def _phase(self, holder: Holder) -> Phase:
+        left, settings = holder.left(self._now), self.settings.interruption
+        if holder.protected:
+            return "protected"
+        if not holder.audible:
+            return "thinking"
+        if left is not None and left < to_samples(settings.nearly_finished_s):
+            return "nearly_finished"
+        asks = holder.complete is not None and holder.complete.text.rstrip(_CLOSING).endswith("?")
+        if asks and left is not None and left < to_samples(settings.question_s):
+            return "answering_question"
+        return "speaking"
+
+    def _judge(self, holder: Holder, hearing: Hearing) -> Ruling:
+        """The ruling on what `hearing` has said so far. At the end of the window nobody waits."""
+        window = self._deadlines.get("window")
+        evidence = Evidence(
+            self._now,
+            hearing.onset,
+            hearing.speech_end,
+            hearing.confidence,
+            hearing.text,
+            hearing.settled,
+            hearing.recent,
+            window is None or window <= self._now,
+            tuple((name, score.value) for name, score in sorted(hearing.scores.items())),
+            hearing.phase,
+            hearing.continued,
+            0.0 if holder.audible_since is None else (self._now - holder.audible_since) / CLOCK_HZ,
+        )
+        policy = self.settings.interruption.policy_for(hearing.phase)
+        ruling, complaint = judge_safely(policy, evidence)
+        if complaint and not self._policy_failed:
+            self._policy_failed = True
+            name = type(policy).__name__
+            self._emit(ev.PolicyFailed(self._now, holder.turn_id, hearing.turn_id, name, complaint))
+        if ruling.verdict is Verdict.WAIT and evidence.window_elapsed:
+            ruling = replace(ruling, verdict=Verdict.DISMISS)
+        if ruling.verdict is Verdict.WAIT:
+            again = ruling.review_at
+            self._deadlines.set("review", again if again is not None and again > self._now else None)
+        else:
+            self._deadlines.clear("window", "review")
+        return ruling
+
+    def _decided(self, holder: Holder, hearing: Hearing, verdict: str, evidence: str) -> ev.Decided:
+        until = self._now if hearing.speech_end is None else hearing.speech_end
+        speech_s = (until - hearing.onset) / CLOCK_HZ
+        return ev.Decided(self._now, holder.turn_id, hearing.turn_id, verdict, evidence, hearing.text, speech_s)
+
+    def _open_window(self, phase: Phase) -> None:
+        window_s = self.settings.interruption.profile(phase).decision_window_s
+        self._deadlines.set("window", self._now + to_samples(window_s or 0.0))
+
+    def _resume(self, holder: Holder) -> None:
+        """It was nothing: whoever had stepped back speaks on."""
+        if holder.yielded_at is not None:
+            holder.yielded_at, holder.paused = None, False
+            if not holder.due:
+                self._order(do.ResumeSpeech(holder.turn_id))
+            self._emit(ev.Resumed(self._now, holder.turn_id))
+
     # The turn that holds the floor, and those whose tasks have yet to end
 
     def _let_go(self, holder: Holder) -> None:
         self._holder = None
-        self._deadlines.clear("window", "review", "answer")
+        self._deadlines.clear("window", "review", "answer", "cooldown")
+        self._has_spoken = self._has_spoken or holder.audible
         if holder.hearing is not None:
             self._bind(holder.hearing)
 

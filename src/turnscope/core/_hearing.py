@@ -6,7 +6,7 @@ Bookkeeping for the Floor; it decides nothing.
 from dataclasses import dataclass, field
 
 from turnscope.core._audio import CLOCK_HZ
-from turnscope.core._evidence import RECENT_TRANSCRIPTS
+from turnscope.core._evidence import RECENT_TRANSCRIPTS, Phase
 
 __all__ = ["Guess", "Hearing", "Score"]
 
@@ -40,6 +40,7 @@ class Hearing:
         challenges: The turn whose speech it was said over, while that is undecided.
         admitted: It is a turn: its record has begun.
         confidence: The detector's, at the onset.
+        listen_from: Where its listener began, a little earlier.
         speech_end: Sample after its last one; None while the caller speaks.
         longest_pause: The longest pause after which the caller went on, in samples.
         attempts: How many answers to it were begun, guesses included.
@@ -54,12 +55,20 @@ class Hearing:
         cutting: The turn has been long enough and has no words yet: it is over with the next final transcript.
         cut_at: It was ended in the middle of speech. From this sample on, what was said belongs to whoever comes next.
         flushed: It was told to settle, and hears nothing until it is told to listen on.
+        phase: What the agent was doing at the onset.
+        held: It waits until the agent has finished; nobody judges it before.
+        judge_from: It is not judged before, because an interruption has only just been.
+        continued: Its sound has gone on since something of it was dismissed.
+        interrupted: The turn that it interrupted.
+        by_hand: The application or the client said that it begins; a detector does not say when it ends.
+        finished: The application or the client said that it is over.
     """
 
     turn_id: int
     onset: int
     challenges: int | None
     confidence: float
+    listen_from: int = 0
     admitted: bool = False
     speech_end: int | None = None
     longest_pause: int = 0
@@ -75,7 +84,16 @@ class Hearing:
     cutting: bool = False
     cut_at: int | None = None
     flushed: bool = False
+    phase: Phase = "speaking"
+    held: bool = False
+    judge_from: int = 0
+    continued: bool = False
+    interrupted: int | None = None
+    by_hand: bool = False
+    finished: bool = False
     _finals: list[str] = field(default_factory=list)
+    _stretches: list[int] = field(default_factory=list)
+    """At which of the finals a stretch of speech begins, other than the first."""
     _interim: str = ""
     _recent: list[str] = field(default_factory=list)
 
@@ -123,6 +141,22 @@ class Hearing:
         """The caller goes on."""
         if self.speech_end is not None:
             self.longest_pause = max(self.longest_pause, onset - self.speech_end)
+        if self._finals[(self._stretches or [0])[-1] :]:
+            self._stretches.append(len(self._finals))
         self.speech_end = None
         self.settled = False
         self.cut_at = None
+
+    def keep_newest(self, count: int) -> str:
+        """Lose the words of all stretches of speech but the newest `count`, the one that goes on included.
+
+        Returns:
+            What was lost.
+        """
+        excess = len(self._stretches) + 1 - count
+        if excess <= 0:
+            return ""
+        cut = self._stretches[excess - 1]
+        lost, self._finals = self._finals[:cut], self._finals[cut:]
+        self._stretches = [begin - cut for begin in self._stretches[excess:]]
+        return " ".join(lost)

@@ -1,12 +1,10 @@
 """Everything that can happen to the Floor: small facts with a time, and nothing that cannot be written down.
 
-Every field is a number, a string or a bool, so that a log of inputs can be replayed (`input_from_dict`).
+Every field is a number, a string or a bool, so that a log of inputs can be replayed.
 """
 
-from dataclasses import asdict, dataclass, fields
-from typing import Literal, get_args
-
-from turnscope._errors import ProtocolError
+from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "AttemptCommitted",
@@ -22,11 +20,13 @@ __all__ = [
     "InterruptRequested",
     "ListenFailed",
     "ProtectionChanged",
+    "ReplyCut",
     "ReplyRequested",
     "SayCancelled",
     "SayRequested",
     "SessionOpened",
     "SpeculationFailed",
+    "SpeechComplete",
     "SpeechStarted",
     "SpeechStopped",
     "TextReceived",
@@ -35,8 +35,7 @@ __all__ = [
     "TranscriptReceived",
     "TurnFailed",
     "TurnJoined",
-    "input_from_dict",
-    "input_to_dict",
+    "UserTurnCleared",
 ]
 
 EdgeProfile = Literal["turn", "barge_in"]
@@ -67,7 +66,7 @@ class SpeechStarted:
         listen_from: Where to begin to listen, a little earlier, so that the first syllable is whole.
         profile: Which settings found it.
         confidence: The detector's.
-        source: Who noticed.
+        source: Who noticed: a detector, or ``application`` or ``client``, whose word is final.
     """
 
     sample: int
@@ -80,7 +79,10 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The last sample of speech was the one before `end`."""
+    """The last sample of speech was the one before `end`.
+
+    From the `source` ``application`` or ``client`` it also says that the turn is over.
+    """
 
     sample: int
     end: int
@@ -137,6 +139,35 @@ class AudioStarted:
 
     sample: int
     turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechComplete:
+    """All speech of a turn's reply has been made; as things stand, its last sample is played before `stop`.
+
+    Said again when that time changes, because the agent had stepped back. `text` is the whole reply.
+    """
+
+    sample: int
+    turn_id: int
+    text: str
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCut:
+    """A turn was interrupted, and this is what it had still to say, as far as it was known."""
+
+    sample: int
+    turn_id: int
+    unheard: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserTurnCleared:
+    """The application or the client throws away what the caller is saying."""
+
+    sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +243,16 @@ class TurnJoined:
 
 @dataclass(frozen=True, slots=True)
 class SayRequested:
-    """The application wants something said, as a turn of its own. `text` is empty when it comes in pieces."""
+    """The application wants something said, as a turn of its own. `text` is empty when it comes in pieces.
+
+    With a `priority` it does not wait for what has a lower one: that is interrupted.
+    """
 
     sample: int
     turn_id: int
     text: str
     allow_interruptions: bool = True
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +326,10 @@ FloorInput = (
     | EvidenceReceived
     | ListenFailed
     | AudioStarted
+    | SpeechComplete
     | AudioFinished
+    | ReplyCut
+    | UserTurnCleared
     | TurnFailed
     | SpeculationFailed
     | AttemptJoined
@@ -309,59 +347,3 @@ FloorInput = (
     | CloseRequested
 )
 """Whatever the Floor can be told."""
-
-_BY_NAME: dict[str, type[FloorInput]] = {kind.__name__: kind for kind in get_args(FloorInput)}
-
-_RANK = {
-    DeadlineReached: 0,
-    SpeechStarted: 2,
-    SpeechStopped: 2,
-    AudioStarted: 2,
-    AudioFinished: 2,
-    TranscriptReceived: 3,
-    EvidenceReceived: 3,
-}
-
-
-def input_rank(item: FloorInput) -> int:
-    """Where an input stands among others of the same time: deadline 0, control 1, audio 2, what it says 3."""
-    return _RANK.get(type(item), 1)
-
-
-def input_to_dict(item: FloorInput) -> dict[str, object]:
-    """An input as plain JSON data, with its kind under ``"input"``."""
-    return {"input": type(item).__name__, **asdict(item)}
-
-
-def input_from_dict(data: dict[str, object]) -> FloorInput:
-    """The inverse of `input_to_dict`.
-
-    Raises:
-        ProtocolError: The kind is unknown, or a field is missing, unknown or of the wrong type.
-    """
-    values = dict(data)
-    name = values.pop("input", None)
-    kind = _BY_NAME.get(str(name))
-    if kind is None:
-        raise ProtocolError(f"unknown floor input {name!r}")
-    known = {field.name: field.type for field in fields(kind)}
-    for key, value in values.items():
-        if key not in known:
-            raise ProtocolError(f"{name} has no field {key!r}")
-        values[key] = _checked(f"{name}.{key}", known[key], value)
-    try:
-        return kind(**values)  # type: ignore[arg-type]  # the names and types were checked above
-    except TypeError as error:
-        raise ProtocolError(f"{name}: {error}") from error
-
-
-def _checked(where: str, expected: object, value: object) -> object:
-    """`value`, if it may stand in a field of the type `expected`: a JSON number without a fraction is a float, too."""
-    if isinstance(expected, type):
-        if expected is float and type(value) is int:
-            return float(value)
-        if type(value) is not expected:
-            raise ProtocolError(f"{where} must be {expected.__name__}, got {value!r}")
-    elif value not in get_args(expected):
-        raise ProtocolError(f"{where} must be one of {', '.join(get_args(expected))}, got {value!r}")
-    return value

@@ -3,86 +3,97 @@
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
-from turnscope.core._answering import Answering
 from turnscope.core._audio import to_samples
-from turnscope.core._evidence import Evidence, Ruling, Verdict
+from turnscope.core._evidence import Verdict
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing
-from turnscope.core._judging import judge_safely
+from turnscope.core._returning import Returning
 from turnscope.core._states import State, Trigger
 
 __all__ = ["Interrupting"]
 
 
-class Interrupting(Answering):
+class Interrupting(Returning):
     """Who may take the floor from whom."""
 
     # By voice
 
     def _challenge(self, holder: Holder, item: inp.SpeechStarted) -> None:
+        """Somebody speaks over the agent, or before it is heard."""
         hearing = self._open(item.onset, item.listen_from, item.confidence, challenges=holder.turn_id)
-        if holder.protected:
-            self._emit(ev.Decided(self._now, holder.turn_id, hearing.turn_id, "hold", "protected", "", 0.0))
-            return
-        self._deadlines.set("window", self._now + to_samples(self.settings.interruption.decision_window_s))
+        hearing.phase = self._phase(holder)
+        hearing.held = self._handling(holder, hearing.phase) == "hold"
+        hearing.judge_from = self._calm_until(holder)
+        if hearing.held:
+            why = "manual" if self.settings.turn_mode == "manual" else hearing.phase.replace("_", " ")
+            self._emit(self._decided(holder, hearing, "hold", why))
+        elif hearing.judge_from > self._now:
+            self._deadlines.set("cooldown", hearing.judge_from)
+        else:
+            self._face(holder, hearing)
+
+    def _challenge_instead(self, holder: Holder, returning: Hearing) -> None:
+        """The answer is not taken back any more: who may have been going on may be interrupting."""
+        self._deadlines.clear("window", "review")
+        item = inp.SpeechStarted(self._now, returning.onset, returning.listen_from, "barge_in", returning.confidence)
+        self._challenge(holder, item)
+        hearing = self._heard
+        if hearing is not None and returning.speech_end is not None:
+            hearing.speech_stopped(returning.speech_end)
+            self._flush(hearing)
+            self._review()
+
+    def _face(self, holder: Holder, hearing: Hearing) -> None:
+        """Ask the policy; step back until it has decided."""
+        self._open_window(hearing.phase)
         self._review()
-        if self._heard is hearing and self._holder is holder:  # nothing is decided yet
+        if self._heard is hearing and self._holder is holder:
             self._step_back(holder, hearing)
 
+    def _calm_until(self, holder: Holder) -> int:
+        """Until when nothing is an interruption, because there was one, or the reply has only just begun."""
+        settings = self.settings.interruption
+        times = [0]
+        if self._interrupted_at is not None and settings.cooldown_s:
+            times.append(self._interrupted_at + to_samples(settings.cooldown_s))
+        if holder.audible_since is not None and settings.grace_s:
+            times.append(holder.audible_since + to_samples(settings.grace_s))
+        return max(times)
+
+    def _cooled_down(self) -> None:
+        hearing, holder = self._heard, self._holder
+        if hearing is not None and holder is not None and hearing.challenges == holder.turn_id and not hearing.held:
+            self._face(holder, hearing)
+
     def _step_back(self, holder: Holder, hearing: Hearing) -> None:
-        reaction = self.settings.interruption.reaction
-        if holder.protected or not holder.audible or reaction == "continue":
+        if hearing.held or hearing.continued or holder.yielded_at is not None:
             return
-        holder.yielded = True
+        if not holder.audible:
+            self._hold_back(holder, hearing)
+            return
+        reaction = self.settings.interruption.profile(hearing.phase).reaction
+        if reaction is None or reaction == "continue":
+            return
+        holder.yielded_at, holder.paused = self._now, reaction == "pause"
         self._order(do.YieldSpeech(holder.turn_id, reaction))
         self._emit(ev.Yielded(self._now, holder.turn_id, hearing.turn_id, hearing.onset, reaction))
 
     def _review(self) -> None:
         """Ask the policy about the challenger, if there is one that it may judge."""
         hearing, holder = self._heard, self._holder
-        if hearing is None or holder is None or hearing.challenges is None or holder.protected:
+        if hearing is None or holder is None or hearing.challenges is None or hearing.held:
             return
-        window = self._deadlines.get("window")
-        evidence = self._evidence(hearing, window_elapsed=window is None or window <= self._now)
-        ruling = self._judge(holder, hearing, evidence)
-        verdict = ruling.verdict
-        if verdict is Verdict.WAIT and evidence.window_elapsed:
-            verdict = Verdict.DISMISS
-        if verdict is Verdict.WAIT:
-            again = ruling.review_at
-            self._deadlines.set("review", again if again is not None and again > self._now else None)
+        if self._now < hearing.judge_from:
             return
-        self._deadlines.clear("window", "review")
-        decided = ev.Decided(
-            self._now, holder.turn_id, hearing.turn_id, verdict.value, ruling.evidence, hearing.text, evidence.speech_s
-        )
-        if verdict is Verdict.CONFIRM:
+        ruling = self._judge(holder, hearing)
+        if ruling.verdict is Verdict.WAIT:
+            return
+        decided = self._decided(holder, hearing, ruling.verdict.value, ruling.evidence)
+        if ruling.verdict is Verdict.CONFIRM:
             self._take_the_floor(holder, hearing, ruling.evidence, decided)
         else:
             self._emit(decided)
             self._dismiss(hearing, ruling.evidence)
-
-    def _evidence(self, hearing: Hearing, *, window_elapsed: bool) -> Evidence:
-        return Evidence(
-            self._now,
-            hearing.onset,
-            hearing.speech_end,
-            hearing.confidence,
-            hearing.text,
-            hearing.settled,
-            hearing.recent,
-            window_elapsed,
-            tuple((name, score.value) for name, score in sorted(hearing.scores.items())),
-        )
-
-    def _judge(self, holder: Holder, hearing: Hearing, evidence: Evidence) -> Ruling:
-        policy = self.settings.interruption.policy
-        ruling, complaint = judge_safely(policy, evidence)
-        if complaint and not self._policy_failed:
-            self._policy_failed = True
-            name = type(policy).__name__
-            self._emit(ev.PolicyFailed(self._now, holder.turn_id, hearing.turn_id, name, complaint))
-        return ruling
 
     def _take_the_floor(self, holder: Holder, hearing: Hearing, evidence: str, decided: ev.Decided) -> None:
         cause = ev.Cause("user_speaking", self._now, hearing.onset, evidence)
@@ -90,9 +101,11 @@ class Interrupting(Answering):
         self._emit(decided)
         self._release(holder)
         self._go(Trigger.BARGE_IN, holder.turn_id)
-        hearing.challenges = None
+        self._interrupted_at = self._now
+        hearing.challenges, hearing.interrupted = None, holder.turn_id
         self._admit(hearing)
         self._bound_the_turn(hearing)
+        self._await_words(hearing)
         self._await_end_of_turn(hearing)
 
     def _reconsider(self, hearing: Hearing) -> None:
@@ -103,13 +116,16 @@ class Interrupting(Answering):
             self._await_end_of_turn(hearing)
             self._speculate(hearing)
 
-    def _promote_challenger(self) -> None:
+    def _promote_challenger(self, before: Holder) -> None:
         """The floor is free: whoever has been speaking has it now."""
         hearing = self._heard
         if hearing is not None:
             hearing.challenges = None
+            hearing.held = False
             self._bound_the_turn(hearing)
             self._reconsider(hearing)
+        elif before.returning is not None:
+            self._listen_again(before.returning)
         elif "turn" in self._speaking:
             self._listen_to_caller(self._speaking["turn"])
         else:
@@ -174,4 +190,4 @@ class Interrupting(Answering):
         self._go(Trigger.BARGE_IN, holder.turn_id)
         if self._heard is not None:
             self._admit(self._heard)
-        self._promote_challenger()
+        self._promote_challenger(holder)

@@ -67,6 +67,7 @@ class StartAttempt:
     """Answer `text`; for a `say`, speak `text` itself.
 
     A speculative answer is prepared only: nothing of it may be heard, told, remembered or done before `AdmitAttempt`.
+    If the answer is `held`, nothing is heard before a `ResumeSpeech`.
     """
 
     turn_id: int
@@ -74,15 +75,17 @@ class StartAttempt:
     text: str
     verbatim: bool
     speculative: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AdmitAttempt:
-    """The speculative answer is the answer; `text` is what the caller has really said."""
+    """The speculative answer is the answer; `text` is what the caller has really said. `held`: see `StartAttempt`."""
 
     turn_id: int
     attempt: int
     text: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

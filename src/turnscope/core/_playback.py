@@ -92,6 +92,11 @@ class Playback:
         self._ended = True
 
     @property
+    def ended(self) -> bool:
+        """All its speech has come."""
+        return self._ended
+
+    @property
     def buffered(self) -> int:
         """Samples that wait to be played."""
         return self.received - self._cursor

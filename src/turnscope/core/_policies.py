@@ -43,13 +43,14 @@ class WordsPolicy:
         if words and (evidence.settled or repeated):
             return Ruling(Verdict.CONFIRM, f"words: {' '.join(words)}")
         nodding = bool(evidence.text.strip()) and not words
-        if not nodding and to_samples(evidence.speech_s) >= to_samples(self.min_speech_s):
+        lasting = not nodding and not evidence.continued
+        if lasting and to_samples(evidence.speech_s) >= to_samples(self.min_speech_s):
             return Ruling(Verdict.CONFIRM, f"{self.min_speech_s:g} s of speech")
         if evidence.speech_end is not None and evidence.settled:
             return Ruling(Verdict.DISMISS, "backchannel" if nodding else "no words")
         if evidence.window_elapsed:
             return Ruling(Verdict.DISMISS, "backchannel" if nodding else "no words in time")
         review_at = None
-        if evidence.speech_end is None and not nodding:
+        if evidence.speech_end is None and lasting:
             review_at = evidence.onset + to_samples(self.min_speech_s)
         return Ruling(Verdict.WAIT, "not enough yet", review_at)

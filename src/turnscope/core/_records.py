@@ -7,7 +7,16 @@ from turnscope.core import _events as ev
 from turnscope.core import _tool_events as tools
 from turnscope.core._audio import CLOCK_HZ
 
-__all__ = ["Conversation", "Latency", "OverlapRecord", "ToolRecord", "TurnRecord", "fold"]
+__all__ = [
+    "Conversation",
+    "InterruptionCounts",
+    "Latency",
+    "OverlapRecord",
+    "ToolRecord",
+    "TurnRecord",
+    "count_interruptions",
+    "fold",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +145,34 @@ class OverlapRecord:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class InterruptionCounts:
+    """How often the caller spoke over the agent, and what became of it.
+
+    Attributes:
+        interruptions: They interrupted, with words.
+        false_interruptions: The agent stepped back, or was interrupted, for something that brought no words.
+        backchannels: They said something, and it was no interruption.
+    """
+
+    interruptions: int = 0
+    false_interruptions: int = 0
+    backchannels: int = 0
+
+    @property
+    def false_rate(self) -> float | None:
+        """The share of false ones in all for which the agent stopped or stepped back, 0 to 1; None without any."""
+        stops = self.interruptions + self.false_interruptions
+        return self.false_interruptions / stops if stops else None
+
+
 @dataclass(slots=True)
 class Conversation:
     """All turns and overlaps, in the order in which they began."""
 
     turns: list[TurnRecord] = field(default_factory=list)
     overlaps: list[OverlapRecord] = field(default_factory=list)
+    counts: InterruptionCounts = InterruptionCounts()
 
 
 def _between(start: int | None, stop: int | None) -> float | None:
@@ -150,7 +181,8 @@ def _between(start: int | None, stop: int | None) -> float | None:
 
 def fold(events: Iterable[ev.Event]) -> Conversation:
     """The record of a conversation from all its events."""
-    conversation = Conversation()
+    events = list(events)
+    conversation = Conversation(counts=count_interruptions(events))
     turns: dict[int, TurnRecord] = {}
     for event in events:
         if isinstance(event, ev.TurnStarted):
@@ -165,6 +197,22 @@ def fold(events: Iterable[ev.Event]) -> Conversation:
             if turn is not None:
                 _take(turn, event)
     return conversation
+
+
+def count_interruptions(events: Iterable[ev.Event]) -> InterruptionCounts:
+    """How often the caller spoke over the agent, from all events of a conversation."""
+    confirmed: set[int] = set()
+    false: set[int] = set()
+    backchannels = 0
+    for event in events:
+        match event:
+            case ev.Decided(verdict="confirm") if event.challenger_id != event.turn_id:
+                confirmed.add(event.challenger_id)
+            case ev.FalseInterruption():
+                false.add(event.challenger_id)
+            case ev.UtteranceDismissed() if event.challenges is not None and event.text:
+                backchannels += 1
+    return InterruptionCounts(len(confirmed - false), len(false), backchannels)
 
 
 def _take(turn: TurnRecord, event: ev.Event) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
-from turnscope.core._audio import to_samples
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing
 from turnscope.core._interrupting import Interrupting
+from turnscope.core._states import Trigger
 
 __all__ = ["Saying"]
 
@@ -22,9 +22,36 @@ class Saying(Interrupting):
         return len(self._says)
 
     def _say_requested(self, item: inp.SayRequested | inp.ReplyRequested) -> None:
+        """Say it when its time comes: after what waits already, unless it has a higher priority than that."""
         self._claim_id(item.turn_id)
-        self._says.append(item)
+        place = sum(1 for say in self._says if _priority(say) >= _priority(item))
+        self._says.insert(place, item)
+        if isinstance(item, inp.SayRequested) and item.priority > 0:
+            self._make_way(item)
         self._next_say()
+
+    def _make_way(self, item: inp.SayRequested) -> None:
+        """Nothing of a lower priority is said before it."""
+        holder = self._holder
+        if holder is not None and holder.priority < item.priority:
+            self._order(do.InterruptTurn(holder.turn_id, ev.Cause("priority_message", self._now), holder.asked))
+            self._release(holder)
+            self._go(Trigger.BARGE_IN, holder.turn_id)
+            if holder.returning is not None and self._heard is None:
+                self._listen_again(holder.returning)
+        hearing = self._heard
+        if self._holder is None and hearing is not None and self._says[0] is item:
+            self._says.popleft()
+            self._announce_over(hearing, item)
+
+    def _announce_over(self, hearing: Hearing, item: inp.SayRequested) -> None:
+        """The caller is speaking: what they say is held until it has been said."""
+        self._deadlines.clear("endpoint", "longest turn", "window", "review", "cooldown", "words", "guess")
+        self._drop_guess(hearing, "priority_message")
+        holder = self._saying(item)
+        hearing.challenges, hearing.held, hearing.interrupted = item.turn_id, True, None
+        self._emit(self._decided(holder, hearing, "hold", "priority message"))
+        self._begin_saying(holder)
 
     def _say_cancelled(self, item: inp.SayCancelled) -> None:
         for say in list(self._says):
@@ -50,22 +77,28 @@ class Saying(Interrupting):
         if hearing is None or hearing.challenges is None:
             return
         if holder.protected:
-            self._hold_back(holder, hearing)
+            self._hold_challenger(holder, hearing)
         else:
             self._let_judge(holder, hearing)
 
-    def _hold_back(self, holder: Holder, hearing: Hearing) -> None:
+    def _hold_challenger(self, holder: Holder, hearing: Hearing) -> None:
         """Whoever challenges the turn will be heard after it; the agent speaks on."""
-        self._deadlines.clear("window", "review")
-        if holder.yielded:
-            holder.yielded = False
-            self._order(do.ResumeSpeech(holder.turn_id))
-            self._emit(ev.Resumed(self._now, holder.turn_id))
-        self._emit(ev.Decided(self._now, holder.turn_id, hearing.turn_id, "hold", "protected", hearing.text, 0.0))
+        hearing.held = True
+        self._deadlines.clear("window", "review", "cooldown")
+        self._resume(holder)
+        self._emit(self._decided(holder, hearing, "hold", "protected"))
 
     def _let_judge(self, holder: Holder, hearing: Hearing) -> None:
         """The policy may judge the challenger that was held until now."""
-        self._deadlines.set("window", self._now + to_samples(self.settings.interruption.decision_window_s))
+        hearing.phase = self._phase(holder)
+        hearing.held = self._handling(holder, hearing.phase) == "hold"
+        if hearing.held:
+            return
+        self._open_window(hearing.phase)
         self._review()
         if self._heard is hearing and self._holder is holder and hearing.speech_end is None:
             self._step_back(holder, hearing)
+
+
+def _priority(item: inp.SayRequested | inp.ReplyRequested) -> int:
+    return item.priority if isinstance(item, inp.SayRequested) else 0

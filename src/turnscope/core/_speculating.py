@@ -83,7 +83,7 @@ class Speculating(FloorState):
         turn_id, similarity = holder.turn_id, word_similarity(guess.text, holder.text)
         self._emit(ev.AttemptStarted(self._now, turn_id, guess.attempt, holder.text, hearing.speech_end))
         self._emit(spent.SpeculationAdmitted(self._now, turn_id, guess.attempt, guess.text, similarity))
-        self._order(do.AdmitAttempt(turn_id, guess.attempt, holder.text))
+        self._order(do.AdmitAttempt(turn_id, guess.attempt, holder.text, held=holder.paused))
         return True
 
     def _drop_guess(self, hearing: Hearing, cause: str) -> None:

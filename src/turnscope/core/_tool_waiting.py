@@ -36,12 +36,16 @@ class ToolWaiting(Saying):
         if holder is None or holder.turn_id != item.turn_id or holder.hearing is None:
             return
         if holder.hearing.attempts == item.attempt and not holder.due:
+            returning = holder.returning
             self._make_final(holder)
-            if "barge_in" in self._speaking and self._heard is None:
+            if returning is not None:
+                self._challenge_instead(holder, returning)
+            elif "barge_in" in self._speaking and self._heard is None:
                 self._challenge(holder, self._speaking["barge_in"])
 
     def _make_final(self, holder: Holder) -> None:
         """The answer is not taken back any more: what comes next is another utterance."""
+        holder.returning = None
         if holder.hearing is not None:
             self._bind(holder.hearing)
             holder.hearing = None

@@ -3,7 +3,7 @@
 from turnscope.session._agent import Agent
 from turnscope.session._blame import outermost_error
 from turnscope.session._bus import Record, Sink
-from turnscope.session._handles import SpeechHandle
+from turnscope.session._handles import SpeechHandle, TurnSource
 from turnscope.session._hooks import Hook, HookHandle
 from turnscope.session._lexicon import load_lexicon
 from turnscope.session._opening import open_session
@@ -27,6 +27,7 @@ __all__ = [
     "ThreadCompute",
     "Tool",
     "ToolContext",
+    "TurnSource",
     "load_lexicon",
     "open_runtime",
     "open_session",

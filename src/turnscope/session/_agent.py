@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turnscope._errors import ConfigError
 from turnscope.core import (
@@ -10,12 +10,15 @@ from turnscope.core import (
     CLOCK_HZ,
     TURN_EDGES,
     ClauseSettings,
+    EdgeProfile,
     Endpointing,
+    Environment,
     FloorSettings,
     HistorySettings,
     InterruptionSettings,
     Speculation,
     SpeechEdgeSettings,
+    TurnMode,
 )
 from turnscope.providers import LLM, STT, TTS, VAD, VoiceOptions
 from turnscope.session._tool import Tool
@@ -50,6 +53,9 @@ class Agent:
         speculation: Whether answers are begun before the caller's turn is known to be over.
         parallel_clauses: How many clauses of a reply are synthesized at once, or have been and wait for their turn.
         max_queued_says: How many things may wait to be said; one more is refused.
+        turn_mode: Who says when the caller's turn begins and ends.
+        environment: Where callers are, ``"quiet"``, ``"normal"`` or ``"noisy"``: edge settings for there, instead of
+            the defaults. Those that are given here hold in any surroundings.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
     """
 
@@ -75,6 +81,8 @@ class Agent:
     speculation: Speculation = field(default_factory=Speculation)
     parallel_clauses: int = 3
     max_queued_says: int = 20
+    turn_mode: TurnMode = "automatic"
+    environment: Environment | None = None
     away_after_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -86,6 +94,8 @@ class Agent:
                 raise ConfigError(f"{name} must be a {name.upper()} provider, got {type(part).__name__}")
         if self.vad.input_hz != CLOCK_HZ:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
+        if self.environment is not None:
+            SpeechEdgeSettings.for_environment(self.environment)
         for name in ("provider_timeout_s", "answer_timeout_s", "tool_timeout_s", "join_deadline_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
@@ -121,4 +131,16 @@ class Agent:
             self.away_after_s,
             self.answer_timeout_s,
             self.speculation,
+            self.turn_mode,
         )
+
+    @property
+    def edges(self) -> dict[EdgeProfile, SpeechEdgeSettings]:
+        """The edge settings in force: those that were given, else those of the environment, else the defaults."""
+        turn, barge_in = self.turn_edges, self.barge_in_edges
+        if self.environment is not None:
+            there = SpeechEdgeSettings.for_environment(self.environment)
+            turn = there if turn == TURN_EDGES else turn
+            if barge_in == BARGE_IN_EDGES:
+                barge_in = replace(BARGE_IN_EDGES, threshold=there.threshold)
+        return {"turn": turn, "barge_in": barge_in}

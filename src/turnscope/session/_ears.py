@@ -87,8 +87,7 @@ class Ears:
         self._vad_cursor = self._ring.cursor(0)
         self._window = agent.vad.window_samples
         self._edges: list[tuple[EdgeProfile, SpeechEdges]] = [
-            ("turn", SpeechEdges(agent.turn_edges)),
-            ("barge_in", SpeechEdges(agent.barge_in_edges)),
+            (profile, SpeechEdges(settings)) for profile, settings in agent.edges.items()
         ]
 
     @property

@@ -1,12 +1,16 @@
 """What the application holds of a turn that it has begun."""
 
 from collections.abc import Callable, Generator
+from typing import Literal
 
 from turnscope._errors import SessionClosed
 from turnscope.core import FloorInput, Outcome, ProtectionChanged, SayCancelled
 from turnscope.session._turn import Turn
 
-__all__ = ["SpeechHandle"]
+__all__ = ["SpeechHandle", "TurnSource"]
+
+TurnSource = Literal["application", "client"]
+"""Whose hand begins and ends the caller's turn."""
 
 
 class SpeechHandle:

@@ -83,6 +83,11 @@ class Voice:
         self.playback.end()
         self._playout.wake()
 
+    @property
+    def ends_at(self) -> int:
+        """The session's time after its last sample, as things stand: if it plays on, and no more speech comes."""
+        return self._playout.to_clock(self._playout.next_position(self) + self.playback.buffered)
+
     def pause(self) -> None:
         """Have the transport drop what it has not played, fade out from there at once, and keep the rest."""
         if not self.playback.paused:

@@ -20,15 +20,18 @@ from turnscope.core import (
     PolicyFailed,
     ReplyRequested,
     SayRequested,
+    SpeechStarted,
+    SpeechStopped,
     State,
     TextReceived,
+    UserTurnCleared,
 )
 from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection, VoiceOptions
 from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
-from turnscope.session._handles import SpeechHandle
+from turnscope.session._handles import SpeechHandle, TurnSource
 from turnscope.session._hooks import Hook, HookHandle, Hooks
 from turnscope.session._life import Life
 from turnscope.session._memory import remember
@@ -147,6 +150,7 @@ class Session:
         speed: float | None = None,
         volume: float | None = None,
         allow_interruptions: bool = True,
+        priority: int = 0,
         add_to_history: bool = True,
     ) -> SpeechHandle:
         """Say `text`, after what is being said and what is waiting to be.
@@ -159,6 +163,8 @@ class Session:
             volume: Instead of the agent's `VoiceOptions.volume`.
             allow_interruptions: False protects it: the caller's words are held until it has been said.
             add_to_history: False keeps it from the language model, now and later.
+            priority: With 1 or more it does not wait: what is said with a lower priority is interrupted, for the
+                reason ``priority_message``, and if the caller is speaking, their words are held.
 
         Raises:
             ConfigError: A number is out of its range.
@@ -170,7 +176,7 @@ class Session:
         request = Request(pieces, self._voice(voice, speed, volume), add_to_history)
         turn = self._new_turn(request, queued=True)
         said = text if isinstance(text, str) else ""
-        self._watcher.feed(SayRequested(self.now(), turn.turn_id, said, allow_interruptions))
+        self._watcher.feed(SayRequested(self.now(), turn.turn_id, said, allow_interruptions, priority))
         return self._handle(turn, allow_interruptions=allow_interruptions)
 
     async def generate_reply(
@@ -216,6 +222,26 @@ class Session:
         turn = self._new_turn(Request(), queued=False)
         self._watcher.feed(TextReceived(self.now(), turn.turn_id, text))
         return self._handle(turn, allow_interruptions=True)
+
+    def start_user_turn(self, source: TurnSource = "application") -> None:
+        """The caller begins, by somebody's hand: what is being said is interrupted, and they are listened to.
+
+        Until `end_user_turn` no detector ends their turn, in any `turn_mode`.
+
+        Args:
+            source: Whose hand: ``"application"``, or ``"client"`` for a button that the caller presses.
+        """
+        now = self.now()
+        self._watcher.feed(SpeechStarted(now, now, now, "turn", 1.0, source))
+
+    def end_user_turn(self, source: TurnSource = "application") -> None:
+        """The caller's turn is over: answer it as soon as its words are known."""
+        now = self.now()
+        self._watcher.feed(SpeechStopped(now, now, "turn", source))
+
+    def clear_user_turn(self) -> None:
+        """Throw away what the caller is saying: nobody answers it."""
+        self._watcher.feed(UserTurnCleared(self.now()))
 
     def interrupt(self, reason: str = "interrupted") -> None:
         """Cancel the running turn and every waiting `say` that may be interrupted. Silence is immediate."""

@@ -68,6 +68,7 @@ class Speaking:
                 self.current = None
                 self._places.release()
         self._voice.end()
+        self._context.tell_complete(self._order.turn_id, self._spoken.text, self._voice)
         await self._voice.played.wait()
 
     async def _ask_for_each(

@@ -20,10 +20,13 @@ from turnscope.core import (
     Failed,
     FloorInput,
     History,
+    Interrupted,
     ListenFailed,
     Message,
     ProviderQuarantined,
+    ReplyCut,
     SpeculationFailed,
+    SpeechComplete,
     StartAttempt,
     TurnFailed,
     TurnJoined,
@@ -65,6 +68,10 @@ class TurnContext:
     def now(self) -> int:
         """The session's time, in samples."""
         return self.clock.now()
+
+    def tell_complete(self, turn_id: int, text: str, voice: Voice) -> None:
+        """Tell the Floor that all speech of a reply has been made, and when it ends."""
+        self.feed(SpeechComplete(self.now(), turn_id, text, voice.ends_at))
 
     def open_voice(self, order: StartAttempt) -> Voice:
         """A way through the gate for one attempt."""
@@ -117,6 +124,8 @@ class Turn:
         attempt = Attempt(order, self._request, self._context, self.ending.rewrite, self._attempt_failed)
         if not order.speculative:
             self._attempt = attempt
+        if order.held:
+            attempt.voice.pause()
         self._unpaid.append(attempt)
         self._orders_out.send_nowait(attempt)
 
@@ -125,7 +134,11 @@ class Turn:
         for attempt in self._unpaid:
             if attempt.order.attempt == order.attempt:
                 self._attempt = attempt
+                if order.held:
+                    attempt.voice.pause()
                 attempt.admit(order.text)
+                if attempt.voice.playback.ended:
+                    self._context.tell_complete(self.turn_id, attempt.spoken.text, attempt.voice)
 
     def cancel_attempt(self, number: int) -> None:
         """Take an answer back; nothing of it was heard."""
@@ -170,11 +183,15 @@ class Turn:
             voice.duck(1.0)
             if voice.playback.paused:
                 voice.resume(self._attempt.spoken.word_start(voice.playback.heard_until))
+            if voice.playback.ended:
+                self._context.tell_complete(self.turn_id, self._attempt.spoken.text, voice)
 
     def interrupt(self, cause: Cause, asked: str = "") -> None:
         """Silence first; then cancel everything. What was `asked` is remembered. Idempotent."""
         self.ending.cut(self._attempt, cause, asked=self._to_remember(asked))
         self.scope.cancel(reason=cause.reason)
+        if cause.reason == "user_speaking" and isinstance(self.ending.outcome, Interrupted):
+            self._context.feed(ReplyCut(self._context.now(), self.turn_id, self.ending.outcome.unheard))
 
     def interrupt_speech(self, cause: Cause) -> None:
         """Silence first; the text may go on until the turn is interrupted or its text has ended. Idempotent."""
