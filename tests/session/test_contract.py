@@ -19,6 +19,7 @@ from tests.session.calls import agent, cough, speech
 from tests.session.live_call import LiveCall, Sent
 from turnscope._errors import SessionClosed
 from turnscope.core import (
+    PHASES,
     AttemptCancelled,
     Event,
     Floor,
@@ -26,6 +27,8 @@ from turnscope.core import (
     InterruptionSettings,
     ModelAsked,
     Outcome,
+    PhaseProfile,
+    Phases,
     Reaction,
     SessionEnded,
     Speculation,
@@ -38,6 +41,7 @@ from turnscope.core import (
     TurnStarted,
     UtteranceDismissed,
     WordsHeard,
+    WordsPolicy,
     input_from_dict,
     input_to_dict,
 )
@@ -113,6 +117,9 @@ class _FragileStream:
         return getattr(self._stream, name)
 
 
+HASTY = Phases(thinking=PhaseProfile(policy=WordsPolicy(min_speech_s=0.01)))
+"""Any sound takes an answer back that was not heard yet."""
+
 MOODS = ["cannot be reached", "breaks off", "falls silent", "fails to close", "is late and stubborn"]
 
 
@@ -167,6 +174,7 @@ class Conversation(RuleBasedStateMachine):
         lead_s=st.sampled_from([0.0, 0.1]),
         tokens_per_s=st.sampled_from([15.0, 60.0]),
         guesses=st.sampled_from(["off", "discard", "use_if_similar", "always_use"]),
+        hasty=st.booleans(),
         seed=st.integers(0, 3),
     )
     def opens(
@@ -176,6 +184,7 @@ class Conversation(RuleBasedStateMachine):
         lead_s: float,
         tokens_per_s: float,
         guesses: SpeculationPolicy,
+        hasty: bool,
         seed: int,
     ) -> None:
         self.providers = {
@@ -186,7 +195,7 @@ class Conversation(RuleBasedStateMachine):
         self.timings = timings
         self.agent = agent(
             **self.providers,
-            interruption=InterruptionSettings(reaction=reaction),
+            interruption=InterruptionSettings(reaction=reaction, phases=HASTY if hasty else PHASES),
             speculation=Speculation(policy=guesses, synthesize=seed % 2 == 0),
             provider_timeout_s=3.0,
             tools=TOOLS,
@@ -378,7 +387,7 @@ class TestManyConversations(Conversation.TestCase):  # type: ignore[misc, valid-
 def test_a_guess_that_is_admitted_and_taken_back_at_one_instant_starts_no_tool() -> None:
     """Found by the machine: it went on to its call before it noticed that it had been cancelled."""
     conversation = Conversation()
-    conversation.opens("pause", timings=True, lead_s=0.0, tokens_per_s=15.0, guesses="discard", seed=0)
+    conversation.opens("pause", timings=True, lead_s=0.0, tokens_per_s=15.0, guesses="discard", hasty=True, seed=0)
     conversation.the_caller_speaks("brew cancel", 0.2)
     conversation.the_caller_coughs(0.2, 1.0)
     conversation.the_caller_coughs(0.2, 0.05)
