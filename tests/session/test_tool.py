@@ -229,6 +229,7 @@ def test_a_function_that_cannot_be_a_tool_is_refused(function: Callable[..., obj
         ({"keep_s": 0}, "tool look: keep_s must be positive, got 0"),
         ({"timeout_s": -1}, "tool look: timeout_s must be positive, got -1"),
         ({"timeout_s": float("inf")}, "tool look: timeout_s must be positive, got inf"),
+        ({"announce": True}, 'tool look: announce needs on_interruption="detach"'),
         ({"cost_s": -1}, "tool look: cost_s must be 0 or more, got -1"),
     ],
 )

@@ -23,6 +23,7 @@ from turnscope.core import (
     Message,
     ModelAsked,
     SessionEnded,
+    SpeechStartsPlaying,
     StateChanged,
     ToolCalled,
     ToolFinishedLate,
@@ -67,7 +68,7 @@ def interrupted_while_it_runs(order: Tool, **changes: Any) -> Call:
         ("finish_discard", 5.0, ("cancelled", GOES_ON), ["begun", "done"], [("1.1.1", "returned", False)]),
         ("finish_keep", 2.5, ("returned", "done with tea"), ["begun", "done"], []),
         ("finish_keep", 9.0, ("cancelled", BARGED_IN), ["begun", "cancelled"], []),
-        ("detach", 5.0, ("detached", DETACHED), ["begun", "done"], [("1.1.1", "returned", True)]),
+        ("detach", 9.0, ("detached", DETACHED), ["begun", "done"], [("1.1.1", "returned", True)]),
     ],
 )
 def test_a_running_call_goes_the_way_of_its_policy(
@@ -78,7 +79,7 @@ def test_a_running_call_goes_the_way_of_its_policy(
     finished_late: list[tuple[str, str, bool]],
 ) -> None:
     notes: list[str] = []
-    call = interrupted_while_it_runs(slow(took_s, notes, on_interruption=policy))
+    call = interrupted_while_it_runs(slow(took_s, notes, on_interruption=policy), tool_timeout_s=8.0)
     assert settled(call) == [("1.1.1", *settlement)]
     assert notes == log
     assert late(call) == finished_late
@@ -168,6 +169,23 @@ def _interrupt_after(seconds: float) -> Any:
     return drive
 
 
+@pytest.mark.feature(48)
+def test_the_result_of_a_detached_call_is_announced_if_its_tool_wants_it() -> None:
+    order = slow(6.0, on_interruption="detach", announce=True)
+    call = hold(clerk(order), speech("a moment", 0.2), speech("wait three.", 1.0, "agent_starts"))
+    assert [(turn.origin, turn.outcome) for turn in call.turns[1:]] == [
+        ("speech", Completed("Fine.")),
+        ("reply", Completed("It is done with tea.")),
+    ]
+    [event] = of_kind(call, ToolFinishedLate)
+    assert call.turns[2].attempt_started == event.sample
+    assert [(m.role, m.text) for m in call.history[-3:]] == [
+        ("assistant", ""),
+        ("tool", "done with tea"),
+        ("assistant", "It is done with tea."),
+    ]
+
+
 # Before it starts
 
 
@@ -202,6 +220,41 @@ def test_what_a_model_asks_for_before_it_is_cut_off_never_starts() -> None:
     assert notes == []
     assert settled(call) == []
     assert all(not message.tool_calls for message in call.history)
+
+
+class Before(trio.abc.Instrument):
+    """Interrupts right before the first step of a task."""
+
+    def __init__(self, name: str) -> None:
+        self.session: Session | None = None
+        self._name = name
+        self.done = False
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task.name == self._name and self.session is not None and not self.done:
+            self.done = True
+            self.session.interrupt()
+
+
+@pytest.mark.feature("X5")
+@pytest.mark.parametrize(
+    ("task", "settlements"),
+    [("tool order", []), ("function of tool order", [("1.1.1", "cancelled", "Cancelled.")])],
+)
+def test_a_call_that_is_about_to_begin_when_the_caller_interrupts_does_nothing(
+    task: str, settlements: list[tuple[str, str, str]]
+) -> None:
+    notes: list[str] = []
+    before = Before(task)
+
+    async def drive(session: Session) -> None:
+        before.session = session
+        await trio.sleep_forever()
+
+    call = hold(clerk(slow(1.0, notes)), speech("lattes please", 0.2), drive=drive, instruments=(before,))
+    assert before.done
+    assert notes == []
+    assert settled(call) == settlements
 
 
 # After it has returned
@@ -387,8 +440,8 @@ def test_leaving_the_session_ends_every_call(policy: OnInterruption) -> None:
     run_virtual(main, seed=1)
     assert notes == ["begun", "cancelled"]
     assert sum(isinstance(event, ToolSettled) for event in events) == 1
-    assert isinstance(events[-1], SessionEnded)
-    assert events[-1].tasks_left == 0
+    [end] = [event for event in events if isinstance(event, SessionEnded)]
+    assert end.tasks_left == 0
 
 
 # Tools that break every rule
@@ -540,6 +593,20 @@ def test_whoever_interrupts_the_goodbye_is_not_hung_up_on() -> None:
         clerk(goodbye(), rules=PARTING), speech("lattes please", 0.2), speech("wait three.", 0.8, "agent_starts")
     )
     assert [turn.outcome.kind for turn in call.turns if turn.outcome] == ["interrupted", "completed"]
+    end = call.events[-1]
+    assert isinstance(end, SessionEnded)
+    assert end.reason == "hung_up"
+
+
+def test_a_goodbye_that_was_silenced_does_not_hang_up() -> None:
+    async def drive(session: Session) -> None:
+        async with session.events() as events:
+            async for event in events:
+                if isinstance(event, SpeechStartsPlaying):
+                    await trio.sleep(0.5)
+                    session.interrupt_speech()
+
+    call = hold(clerk(goodbye(), rules=PARTING), speech("lattes please", 0.2), drive=drive)
     end = call.events[-1]
     assert isinstance(end, SessionEnded)
     assert end.reason == "hung_up"

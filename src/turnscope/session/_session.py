@@ -88,9 +88,7 @@ class Session:
         self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish)
         self._playout = Playout(transport, self._clock)
         self._tools = Toolbox(
-            places=agent.max_concurrent_tools,
-            timeout_s=agent.tool_timeout_s,
-            stop_s=agent.join_deadline_s,
+            agent,
             compute=tool_compute,
             session_id=session_id,
             metadata=self.metadata,
@@ -98,6 +96,7 @@ class Session:
             now=self._clock.now,
             feed=self._watcher.feed,
             publish=self._bus.publish,
+            announce=self.generate_reply,
         )
         stt, llm, tts = connections
         context = TurnContext(

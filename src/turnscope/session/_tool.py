@@ -44,6 +44,7 @@ class Tool:
             has come.
         keep_s: How long ``finish_keep`` goes on, in seconds.
         timeout_s: A call that takes longer is cancelled and has failed. None for `Agent.tool_timeout_s`.
+        announce: With ``detach``: the agent says something about the result when it has come.
         cost_s: What a synchronous function costs in virtual time, in seconds.
 
     Raises:
@@ -59,6 +60,7 @@ class Tool:
         on_interruption: OnInterruption = "cancel",
         keep_s: float = 2.0,
         timeout_s: float | None = None,
+        announce: bool = False,
         cost_s: float = 0.0,
     ) -> None:
         if not callable(function):
@@ -77,6 +79,8 @@ class Tool:
                 raise ConfigError(f"{where}: {key} must be positive, got {value}")
         if not 0 <= cost_s < math.inf:
             raise ConfigError(f"{where}: cost_s must be 0 or more, got {cost_s}")
+        if announce and on_interruption != "detach":
+            raise ConfigError(f'{where}: announce needs on_interruption="detach"')
         self._shape: ToolShape = shape_of(function, where)
         self.function: Callable[..., object] = function
         self.name: str = name
@@ -84,6 +88,7 @@ class Tool:
         self.on_interruption: OnInterruption = on_interruption
         self.keep_s: float = keep_s
         self.timeout_s: float | None = timeout_s
+        self.announce: bool = announce
         self.cost_s: float = cost_s
 
     def __repr__(self) -> str:
@@ -119,6 +124,7 @@ def tool(
     on_interruption: OnInterruption = "cancel",
     keep_s: float = 2.0,
     timeout_s: float | None = None,
+    announce: bool = False,
     cost_s: float = 0.0,
 ) -> Callable[[Callable[..., object]], Tool]: ...
 
@@ -132,6 +138,7 @@ def tool(
     on_interruption: OnInterruption = "cancel",
     keep_s: float = 2.0,
     timeout_s: float | None = None,
+    announce: bool = False,
     cost_s: float = 0.0,
 ) -> Tool | Callable[[Callable[..., object]], Tool]:
     """Make a `Tool` of the function below: ``@tool``, or ``@tool(...)`` with the arguments of `Tool`.
@@ -147,6 +154,7 @@ def tool(
             on_interruption=on_interruption,
             keep_s=keep_s,
             timeout_s=timeout_s,
+            announce=announce,
             cost_s=cost_s,
         )
 

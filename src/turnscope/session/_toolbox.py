@@ -4,17 +4,22 @@ import hashlib
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import trio
 
+from turnscope._errors import QueueFull, SessionClosed
 from turnscope.core import Event, FloorInput, History, Message, ToolStuck
 from turnscope.providers import Compute
 from turnscope.session._blame import first_error
 from turnscope.session._tool import written
 from turnscope.session._tool_run import ToolRun
 from turnscope.session._zombies import unblock
+
+if TYPE_CHECKING:
+    from turnscope.session._agent import Agent
 
 __all__ = ["Toolbox"]
 
@@ -33,9 +38,8 @@ class Toolbox:
     """Owns the calls of a session. A call's answer may be gone long before the call is.
 
     Args:
-        places: How many calls may run at once; more wait.
-        timeout_s: For tools that do not say.
-        stop_s: How long a call may take to end when it was cancelled.
+        agent: Says how many calls may run at once, how long those may take whose tools do not say, and how long one may
+            take to end when it was cancelled.
         compute: Where synchronous functions run.
         session_id: The session's, for tools.
         metadata: The session's, for tools.
@@ -43,14 +47,13 @@ class Toolbox:
         now: The session's time, in samples.
         feed: Tells the Floor.
         publish: Tells everybody else.
+        announce: Has the agent say something about what has been added to the history.
     """
 
     def __init__(
         self,
+        agent: "Agent",
         *,
-        places: int,
-        timeout_s: float,
-        stop_s: float,
         compute: Compute,
         session_id: str,
         metadata: Mapping[str, str],
@@ -58,17 +61,19 @@ class Toolbox:
         now: Callable[[], int],
         feed: Callable[[FloorInput], None],
         publish: Callable[[Event], None],
+        announce: Callable[[], Awaitable[object]],
     ) -> None:
         self.session_id: str = session_id
         self.metadata: Mapping[str, str] = metadata
         self.now: Callable[[], int] = now
         self.feed: Callable[[FloorInput], None] = feed
-        self._places = places
-        self._timeout_s = timeout_s
-        self._stop_s = stop_s
+        self._places = agent.max_concurrent_tools
+        self._timeout_s = agent.tool_timeout_s
+        self._stop_s = agent.join_deadline_s
         self._compute = compute
         self._history = history
         self._publish = publish
+        self._announce = announce
         self._runs: dict[ToolRun, None] = {}
         """Calls whose tasks live, in order."""
         self._queue: deque[ToolRun] = deque()
@@ -108,6 +113,12 @@ class Toolbox:
         """A detached call has a result: put it into the history as an item of its own."""
         call = Message("assistant", "", tool_calls=(run.asked.call,))
         self._history.append(call, Message("tool", text, tool_call_id=run.asked.call.id))
+        if run.tool is not None and run.tool.announce and self._nursery is not None:
+            self._nursery.start_soon(self._have_announced)
+
+    async def _have_announced(self) -> None:
+        with suppress(QueueFull, SessionClosed):  # then there is more to say than there is time for
+            await self._announce()
 
     async def wait_settled(self) -> None:
         """Wait until no call that was started is without a settlement."""
@@ -121,7 +132,7 @@ class Toolbox:
             if not run.released:
                 async with trio.open_nursery() as nursery:
                     run.start(self._timeout_of(run))
-                    nursery.start_soon(self._do, run)
+                    nursery.start_soon(self._do, run, name=f"function of tool {run.asked.call.name}")
                     await self._supervise(run)
         finally:
             del self._runs[run]
@@ -129,12 +140,11 @@ class Toolbox:
             self._gone.unpark_all()
 
     def _fill_places(self) -> None:
-        """Begin with the calls whose turn it is, unless they have been given up while they waited."""
+        """Begin with the calls whose turn it is. One that was given up while it waited ends before it starts."""
         while self._queue and len(self._runs) < self._places and self._nursery is not None:
             run = self._queue.popleft()
-            if not run.released:
-                self._runs[run] = None
-                self._nursery.start_soon(self._run, run, name=f"tool {run.asked.call.name}")
+            self._runs[run] = None
+            self._nursery.start_soon(self._run, run, name=f"tool {run.asked.call.name}")
 
     async def _do(self, run: ToolRun) -> None:
         kind, text = "cancelled", ""

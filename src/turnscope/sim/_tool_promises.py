@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from turnscope.core import (
     AttemptCancelled,
+    GateShut,
+    InterruptRequested,
     Message,
     ModelAsked,
     ToolCalled,
@@ -21,12 +23,18 @@ def broken_tool_promises(records: Sequence[Record], history: Sequence[Message]) 
     attempts = {event.call_id: (event.turn_id, event.attempt) for event in records if isinstance(event, ToolCalled)}
     dead: set[tuple[int, int]] = set()
     ended: set[int] = set()
+    silenced = -1
+    """When a voice was interrupted whose text went on."""
     open_calls: set[str] = set()
     settled: set[str] = set()
     for record in records:
         match record:
             case AttemptCancelled(turn_id=turn_id, attempt=attempt):
                 dead.add((turn_id, attempt))
+            case InterruptRequested(speech_only=True):
+                silenced = record.sample
+            case GateShut(turn_id=turn_id) if record.sample != silenced:
+                ended.add(turn_id)
             case TurnEnded(turn_id=turn_id):
                 ended.add(turn_id)
             case ToolStarted(turn_id=turn_id, call_id=call_id):
