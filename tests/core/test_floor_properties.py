@@ -308,7 +308,7 @@ class Session(RuleBasedStateMachine):
                 turn.silenced = True
                 turn.listens = turn.hears = False
             case InterruptTurn(_, cause):
-                assert cause.reason != "user_speaking" or (turn.alive and not turn.protected)
+                assert cause.reason != "user_speaking" or ((turn.alive or not turn.opened) and not turn.protected)
                 assert not turn.opened or turn.started
                 assert not turn.over
                 self._close(turn)

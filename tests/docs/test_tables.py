@@ -21,6 +21,7 @@ from turnscope.core import (
     Interrupted,
     InterruptionSettings,
     Latency,
+    ResumeSettings,
     Speculation,
     SpeechEdgeSettings,
     WordsPolicy,
@@ -69,7 +70,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-PARTS = (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings, Speculation, HistorySettings)
+PARTS = (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings, Speculation, HistorySettings, ResumeSettings)
 
 SETTINGS = [
     *(numbers_of(kind()).items() for kind in PARTS),

@@ -81,7 +81,7 @@ WAYS = {
         lambda session: session._watcher.feed(
             TextReceived(session.now(), session._floor.next_turn_id, "wait, something else")
         ),
-        lambda session, holder: _left(session) == 1,
+        lambda session, holder: _left(session) == 1 or session._floor.typed_input_waits,
     ),
     "hang_up": Way(
         lambda session: session._watcher.feed(CallerHungUp(session.now())), lambda session, holder: _left(session) == 0

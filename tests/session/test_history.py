@@ -11,6 +11,7 @@ from tests.session.calls import AGENT, REPLY, agent, barge_in, of_kind, speech, 
 from tests.session.hostile import Hostile
 from tests.session.watched import Watched
 from turnscope.core import (
+    Completed,
     History,
     HistoryChanged,
     HistorySettings,
@@ -19,7 +20,7 @@ from turnscope.core import (
     SpeechStartsPlaying,
     TurnEnded,
 )
-from turnscope.providers import ScriptedLLM
+from turnscope.providers import ScriptedLLM, SpeechChunk, VoiceOptions
 from turnscope.session import Session
 from turnscope.sim import Call, FakeTTS, HangUp, Moment, Step, broken_promises, simulate
 
@@ -78,6 +79,20 @@ def test_text_that_was_written_after_the_voice_is_kept_when_another_question_end
     assert message == Message("assistant", "Yes", interrupted=True, unheard=outcome.unheard)
     assert outcome.unheard == ". One two three four five"
     assert [event.change for event in of_kind(call, HistoryChanged)] == ["added", "amended", "added"]
+
+
+def test_of_a_reply_that_its_synthesizer_gives_no_sound_for_nothing_was_heard() -> None:
+    class Mute(FakeTTS):
+        def _chunks(self, text: str, options: VoiceOptions) -> list[SpeechChunk]:
+            return []
+
+    async def drive(session: Session) -> None:
+        await session.send_text("two lattes")
+
+    call = simulate(agent(tts=Mute()), [HangUp(Moment(6))], seed=1, drive=drive)
+    assert broken_promises(call) == []
+    assert [turn.outcome for turn in call.turns] == [Completed("")]
+    assert call.history == (Message("user", "two lattes"), Message("assistant", "", unheard=REPLY))
 
 
 # Questions that were not answered

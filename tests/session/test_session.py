@@ -204,13 +204,14 @@ def test_typed_words_interrupt_what_is_being_said() -> None:
     assert heard_words(call) == "One Fine three"
 
 
-def test_typed_words_replace_spoken_ones_that_were_not_answered_yet() -> None:
+def test_typed_words_are_answered_together_with_spoken_ones_that_were_not_answered_yet() -> None:
     async def drive(session: Session) -> None:
         await trio.sleep(0.9)
         await session.send_text("wait")
 
     call = call_with(drive, [speech("two lattes please", 0.2), HangUp(Moment(8))])
-    assert endings(call) == [("wait", "completed")]
+    assert endings(call) == [("two lattes please\nwait", "completed")]
+    assert [message.text for message in call.history] == ["two lattes please\nwait", "Fine, three."]
     assert heard_words(call) == "Fine three"
 
 

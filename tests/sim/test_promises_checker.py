@@ -16,6 +16,7 @@ from turnscope.core import (
     AttemptStarted,
     FirstToken,
     GateShut,
+    HistoryChanged,
     HungUp,
     Interrupted,
     Message,
@@ -122,14 +123,15 @@ def test_speech_of_a_turn_whose_gate_has_shut(call: Call) -> None:
 def test_one_word_too_many_that_counts_as_heard(call: Call) -> None:
     assert isinstance(call.turns[0].outcome, Interrupted)
     assert call.turns[0].outcome.heard == "Your order is"
-    [broken] = broken_promises(with_outcome(call, heard="Your order is two"))
-    assert broken.startswith("turn 1 counts 'Your order is two' as heard, but the track says")
-    assert broken_promises(with_outcome(call, heard="Your order is two", heard_estimated=True)) == []
+    on_track, remembered = broken_promises(with_outcome(call, heard="Your order is two"))
+    assert on_track.startswith("turn 1 counts 'Your order is two' as heard, but the track says")
+    assert remembered == "turn 1 is remembered with 'Your order is', and 'Your order is two' was heard"
+    assert broken_promises(with_outcome(call, heard="Your order is two", heard_estimated=True)) == [remembered]
 
 
 def test_words_that_count_as_heard_and_were_never_generated(call: Call) -> None:
     broken = broken_promises(with_outcome(call, heard="Fine three"))
-    assert broken == ["turn 1 counts 'Fine three' as heard, which is no beginning of its reply"]
+    assert broken[0] == "turn 1 counts 'Fine three' as heard, which is no beginning of its reply"
 
 
 def test_an_answer_that_begins_while_another_turn_has_tasks(call: Call) -> None:
@@ -286,6 +288,18 @@ def test_calls_without_speech_or_without_turns_can_be_checked() -> None:
     assert [turn.outcome for turn in left.turns] == [HungUp("hung_up")]
     assert broken_promises(left) == []
     assert not np.any(left.agent)
+
+
+def test_a_turn_that_is_remembered_before_one_that_held_the_floor_earlier(call: Call) -> None:
+    added = [record for record in call.records if isinstance(record, HistoryChanged)]
+    swapped = {id(added[0]): replace(added[1], sample=added[0].sample), id(added[1]): replace(added[0])}
+    broken = broken_promises(rewritten(call, lambda record: [swapped.get(id(record), record)]))
+    assert broken[0] == "turns are remembered in the order [2, 1], and held the floor in the order [1, 2]"
+
+
+def test_a_reply_that_is_remembered_and_was_not_played(call: Call) -> None:
+    silent = rewritten(call, lambda record: [] if of_turn(record, SpeechStartsPlaying, 2) else [record])
+    assert "turn 2 is remembered with 'Fine, three.', and nothing of it was played" in broken_promises(silent)
 
 
 # Tools

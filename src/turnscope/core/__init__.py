@@ -43,6 +43,7 @@ from turnscope.core._events import (
     PolicyFailed,
     ProviderFailed,
     ProviderQuarantined,
+    ReplyResumed,
     Resumed,
     SessionEnded,
     SpeechBegins,
@@ -70,7 +71,7 @@ from turnscope.core._evidence import (
 )
 from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_ramp, gain_to_db
 from turnscope.core._floor import Floor
-from turnscope.core._floor_settings import FloorSettings, TurnMode
+from turnscope.core._floor_settings import FloorSettings, NewInput, TurnMode
 from turnscope.core._gate import GATE, Admission, Mute, admit, mute_in_force
 from turnscope.core._history import History, HistoryChange, HistoryChangeKind
 from turnscope.core._history_settings import HistorySettings, TokenCounter, estimate_tokens
@@ -153,6 +154,7 @@ from turnscope.core._records import (
     fold,
 )
 from turnscope.core._resample import Resampler, resample
+from turnscope.core._resuming import GO_ON, ResumeSettings, asks_to_go_on, unheard_rest
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
 from turnscope.core._speculation import Speculation, SpeculationPolicy, word_similarity
 from turnscope.core._spend import Spend, SpendLedger, SpendRecord, fold_spend
@@ -173,6 +175,7 @@ __all__ = [
     "CLOCK_HZ",
     "ENGLISH_ABBREVIATIONS",
     "GATE",
+    "GO_ON",
     "PAUSE_S",
     "PHASES",
     "RECENT_TRANSCRIPTS",
@@ -260,6 +263,7 @@ __all__ = [
     "MinWords",
     "ModelAsked",
     "Mute",
+    "NewInput",
     "OpenTurn",
     "Order",
     "Outcome",
@@ -277,7 +281,9 @@ __all__ = [
     "Reaction",
     "ReplyCut",
     "ReplyRequested",
+    "ReplyResumed",
     "Resampler",
+    "ResumeSettings",
     "ResumeSpeech",
     "Resumed",
     "RingBuffer",
@@ -353,6 +359,7 @@ __all__ = [
     "admit",
     "as_prompt",
     "as_samples",
+    "asks_to_go_on",
     "completeness",
     "content_words",
     "count_interruptions",
@@ -376,5 +383,6 @@ __all__ = [
     "seconds",
     "to_pcm16",
     "to_samples",
+    "unheard_rest",
     "word_similarity",
 ]

@@ -207,10 +207,15 @@ class Answering(Speculating):
     def _next_say(self) -> None:
         if not self._says or self._holder is not None or self._heard is not None or self.state is State.INITIAL:
             return
-        self._begin_saying(self._saying(self._says.popleft()))
+        item = self._says.popleft()
+        if isinstance(item, inp.TextReceived):
+            item = self._newest(item)
+        self._begin_saying(self._saying(item))
 
     @staticmethod
-    def _saying(item: inp.SayRequested | inp.ReplyRequested) -> Holder:
+    def _saying(item: inp.SayRequested | inp.ReplyRequested | inp.TextReceived) -> Holder:
+        if isinstance(item, inp.TextReceived):
+            return Holder(item.turn_id, "text", item.text)
         protected = not item.allow_interruptions
         if isinstance(item, inp.ReplyRequested):
             return Holder(item.turn_id, "reply", item.text, protected=protected)
@@ -222,6 +227,15 @@ class Answering(Speculating):
         self._order(do.OpenTurn(holder.turn_id, None))
         self._emit(ev.TurnStarted(self._now, holder.turn_id, holder.origin, None))
         self._hold(holder)
+
+    def _newest(self, item: inp.TextReceived) -> inp.TextReceived:
+        """The newest of the typed inputs that wait; unless they are to be answered one by one, it stands for all."""
+        if self.settings.new_input != "queue":
+            for later in [waiting for waiting in self._says if isinstance(waiting, inp.TextReceived)]:
+                self._says.remove(later)
+                self._order(do.InterruptTurn(item.turn_id, ev.Cause("new_input", self._now), item.text))
+                item = later
+        return item
 
     def _idle(self) -> None:
         """Nobody speaks."""

@@ -35,6 +35,7 @@ __all__ = [
     "PolicyFailed",
     "ProviderFailed",
     "ProviderQuarantined",
+    "ReplyResumed",
     "Resumed",
     "SessionEnded",
     "SpeechBegins",
@@ -169,6 +170,15 @@ class FirstToken(Event):
 @dataclass(frozen=True, slots=True)
 class ClauseReady(Event):
     """A clause of the reply was cut and goes to the synthesizer."""
+
+    turn_id: int
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyResumed(Event):
+    """The turn goes on with a reply that was interrupted, from its first unheard word: it says `text`."""
 
     turn_id: int
     attempt: int

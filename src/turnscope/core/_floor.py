@@ -346,7 +346,7 @@ class Floor(ByHand):
         if self._heard is not None:
             self._drop(self._heard, reason)
         for say in self._says:
-            self._order(do.InterruptTurn(say.turn_id, cause))
+            self._order(do.InterruptTurn(say.turn_id, cause, say.text if isinstance(say, inp.TextReceived) else ""))
         self._says.clear()
         self._deadlines.clear(
             "endpoint", "longest turn", "window", "review", "away", "answer", "cooldown", "words", "guess"

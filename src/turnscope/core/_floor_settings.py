@@ -9,7 +9,10 @@ from turnscope.core._endpointing import Endpointing
 from turnscope.core._interruption_settings import InterruptionSettings
 from turnscope.core._speculation import Speculation
 
-__all__ = ["FloorSettings", "TurnMode"]
+__all__ = ["FloorSettings", "NewInput", "TurnMode"]
+
+NewInput = Literal["merge", "answer_newest", "queue"]
+"""What becomes of an input when a newer one comes before anything of its answer was heard."""
 
 TurnMode = Literal["automatic", "push_to_talk", "manual"]
 """Who says when the caller's turn begins and ends.
@@ -32,6 +35,9 @@ class FloorSettings:
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
         speculation: Whether answers are begun before the turn is known to be over.
         turn_mode: Who says when the caller's turn begins and ends.
+        new_input: What becomes of an input when a newer one comes before anything of its answer was heard: ``merge``
+            has both answered as one, ``answer_newest`` the newer one alone, and ``queue`` typed ones one after the
+            other, so that typed words never interrupt.
     """
 
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
@@ -41,6 +47,7 @@ class FloorSettings:
     answer_timeout_s: float = 20.0
     speculation: Speculation = field(default_factory=Speculation)
     turn_mode: TurnMode = "automatic"
+    new_input: NewInput = "merge"
 
     def __post_init__(self) -> None:
         for name in ("join_deadline_s", "answer_timeout_s"):
@@ -50,3 +57,5 @@ class FloorSettings:
             raise ConfigError(f"turn_mode must be one of {', '.join(get_args(TurnMode))}, got {self.turn_mode!r}")
         if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
             raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
+        if self.new_input not in get_args(NewInput):
+            raise ConfigError(f"new_input must be one of {', '.join(get_args(NewInput))}, got {self.new_input!r}")

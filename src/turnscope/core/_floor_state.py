@@ -90,7 +90,8 @@ class FloorState:
         self._holder: Holder | None = None
         self._heard: Hearing | None = None
         """What is listened to and does not hold the floor: a first utterance, or a challenger."""
-        self._says: deque[inp.SayRequested | inp.ReplyRequested] = deque()
+        self._says: deque[inp.SayRequested | inp.ReplyRequested | inp.TextReceived] = deque()
+        """What waits to be said, and what the caller typed that waits to be answered, in the order of coming."""
         self._speaking: dict[inp.EdgeProfile, inp.SpeechStarted] = {}
         """The speech that goes on right now, by the settings that found it."""
         self._scores: dict[str, Score] = {}

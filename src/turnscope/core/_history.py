@@ -10,6 +10,7 @@ from turnscope.core._history_json import message_to_dict, turns_from_json, turns
 from turnscope.core._history_settings import HistorySettings, given_text
 from turnscope.core._messages import Message
 from turnscope.core._prompt import as_prompt
+from turnscope.core._resuming import unheard_rest
 
 __all__ = ["History", "HistoryChange", "HistoryChangeKind"]
 
@@ -82,6 +83,24 @@ class History:
     def prompt(self, *asked: Message) -> tuple[Message, ...]:
         """What a model is given (`as_prompt`) when `asked` comes next."""
         return as_prompt((*self.messages, *asked), self.settings.interruption_note)
+
+    def resumable(self, max_turns_between: int | None = 0) -> Message | None:
+        """The reply that was interrupted and can be gone on with, which is what `unheard_rest` gives of it.
+
+        Args:
+            max_turns_between: How many turns with a reply may have followed it; None for any number.
+        """
+        between = 0
+        for turn in reversed(self._turns):
+            reply = next((message for message in reversed(turn.messages) if message.role == "assistant"), None)
+            if reply is None:
+                continue
+            if unheard_rest(reply) and not any(message.superseded for message in turn.messages):
+                return reply
+            between += 1
+            if reply.resumed or (max_turns_between is not None and between > max_turns_between):
+                return None
+        return None
 
     # What turns do
 

@@ -1,5 +1,7 @@
 """Interrupting: from an onset while the agent speaks to the order that cancels its turn, or lets it speak on."""
 
+from dataclasses import replace
+
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
@@ -98,6 +100,7 @@ class Interrupting(Returning):
     def _take_the_floor(self, holder: Holder, hearing: Hearing, evidence: str, decided: ev.Decided) -> None:
         cause = ev.Cause("user_speaking", self._now, hearing.onset, evidence)
         self._order(do.InterruptTurn(holder.turn_id, cause, holder.asked))
+        self._flush_says(cause)
         self._emit(decided)
         self._release(holder)
         self._go(Trigger.BARGE_IN, holder.turn_id)
@@ -139,21 +142,40 @@ class Interrupting(Returning):
 
     # By the application
 
+    @property
+    def typed_input_waits(self) -> bool:
+        """What is typed now waits: for protected speech, or because inputs are answered one after the other."""
+        if self._holder is not None and self._holder.protected:
+            return True
+        return self.settings.new_input == "queue" and (self._holder is not None or self._heard is not None)
+
     def _text_received(self, item: inp.TextReceived) -> None:
+        """The caller typed: it takes the place of what is being said or heard, unless it has to wait."""
         self._claim_id(item.turn_id)
-        if self._heard is not None:
-            self._drop(self._heard, "new_input")
-        holder = self._holder
+        if self.typed_input_waits:
+            self._says.append(item)
+            return
+        holder, hearing = self._holder, self._heard
+        said = ""
+        if hearing is not None:
+            if hearing.challenges is None and not hearing.admitted and self.settings.new_input == "merge":
+                said = hearing.text  # it will be no turn of its own; one that is, is remembered when it ends
+            self._drop(hearing, "new_input")
         if holder is not None:
-            self._order(do.InterruptTurn(holder.turn_id, ev.Cause("new_input", self._now), holder.asked))
+            cause = ev.Cause("new_input", self._now)
+            self._order(do.InterruptTurn(holder.turn_id, cause, holder.asked))
+            self._flush_says(cause)
             self._release(holder)
             if self.state is State.PROCESSING:
                 self._go(Trigger.BARGE_IN, holder.turn_id)
-        if self.state is State.AWAY:
-            self._go(Trigger.RETURN)
-        self._emit(ev.TurnStarted(self._now, item.turn_id, "text", None))
-        self._order(do.OpenTurn(item.turn_id, None))
-        self._hold(Holder(item.turn_id, "text", item.text))
+        self._begin_saying(self._saying(replace(item, text=f"{said}\n{item.text}") if said else item))
+
+    def _flush_says(self, cause: ev.Cause) -> None:
+        """What the agent was to say next, unless it is protected, was to follow what was just interrupted."""
+        for say in list(self._says):
+            if not isinstance(say, inp.TextReceived) and say.allow_interruptions:
+                self._says.remove(say)
+                self._order(do.InterruptTurn(say.turn_id, cause))
 
     def _drop(self, hearing: Hearing, reason: str) -> None:
         """Nobody will answer what is being heard: an admitted turn is interrupted, any other was no turn."""
@@ -170,9 +192,12 @@ class Interrupting(Returning):
             self._silence(holder, reason, speech_only=speech_only)
         elif not speech_only:
             self._end_muted(reason)
-        for say in [say for say in self._says if say.allow_interruptions and not speech_only]:
-            self._says.remove(say)
-            self._order(do.InterruptTurn(say.turn_id, ev.Cause(reason, self._now)))
+        if not speech_only:
+            cause = ev.Cause(reason, self._now)
+            self._flush_says(cause)
+            for typed in [item for item in self._says if isinstance(item, inp.TextReceived)]:
+                self._says.remove(typed)
+                self._order(do.InterruptTurn(typed.turn_id, cause, typed.text))
         if holder is not None:
             self._go_on_after(holder)
 

@@ -98,7 +98,7 @@ class SpokenText:
         heard = [word for word in words if word.stop <= until and word.start < until]  # no sound, nothing heard
         text = self.text
         cut = heard[-1].char_stop if heard else 0
-        if words and len(heard) == len(words) and not text[cut:].strip(_CLOSING):
+        if words and len(heard) == len(words) and not text[cut:].strip(CLOSING):
             cut = len(text.rstrip())
         return HeardText(
             text[:cut].strip(),
@@ -125,7 +125,7 @@ class SpokenText:
         for token in clause.text.split():
             start = clause.text.index(token, position)
             position = start + len(token)
-            bare = token.strip(_CLOSING + _OPENING)
+            bare = token.strip(CLOSING + _OPENING)
             if not bare:  # a dash by itself is no word
                 continue
             at = start + token.index(bare)
@@ -134,7 +134,7 @@ class SpokenText:
         return words
 
 
-_CLOSING = " \t\n.,;:!?…\"'”’)]}—–-"
+CLOSING = " \t\n.,;:!?…\"'”’)]}—–-"
 """What may follow the last word of a text without being spoken."""
 
 _OPENING = "([{“‘«¿¡"

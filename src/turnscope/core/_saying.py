@@ -18,7 +18,7 @@ class Saying(Interrupting):
 
     @property
     def queued(self) -> int:
-        """How many things wait to be said."""
+        """How many things wait to be said or answered."""
         return len(self._says)
 
     def _say_requested(self, item: inp.SayRequested | inp.ReplyRequested) -> None:
@@ -67,7 +67,7 @@ class Saying(Interrupting):
 
     def _protection_changed(self, item: inp.ProtectionChanged) -> None:
         for index, say in enumerate(self._says):
-            if say.turn_id == item.turn_id:
+            if say.turn_id == item.turn_id and not isinstance(say, inp.TextReceived):
                 self._says[index] = replace(say, allow_interruptions=item.allow_interruptions)
         holder = self._holder
         if holder is None or holder.turn_id != item.turn_id or holder.protected is not item.allow_interruptions:
@@ -100,5 +100,5 @@ class Saying(Interrupting):
             self._step_back(holder, hearing)
 
 
-def _priority(item: inp.SayRequested | inp.ReplyRequested) -> int:
+def _priority(item: inp.SayRequested | inp.ReplyRequested | inp.TextReceived) -> int:
     return item.priority if isinstance(item, inp.SayRequested) else 0

@@ -16,6 +16,8 @@ from turnscope.core import (
     FloorSettings,
     HistorySettings,
     InterruptionSettings,
+    NewInput,
+    ResumeSettings,
     Speculation,
     SpeechEdgeSettings,
     TurnMode,
@@ -43,6 +45,10 @@ class Agent:
         interruption: What an interruption does, and who says that it is one.
         endpointing: When the caller's turn is over.
         clauses: How the reply is cut for the synthesizer.
+        new_input: What becomes of what the caller said when they say or type something else before anything of its
+            answer was heard: ``merge`` has both answered as one, ``answer_newest`` the newer one alone, and ``queue``
+            typed ones one after the other.
+        resume: Whether the caller can have the agent go on with what was interrupted.
         history: How much of the conversation the model is given, and what it is told about interruptions.
         provider_timeout_s: A model that gives nothing for so long has failed, and its turn with it.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
@@ -71,6 +77,8 @@ class Agent:
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
     endpointing: Endpointing = field(default_factory=Endpointing)
     clauses: ClauseSettings = field(default_factory=ClauseSettings)
+    new_input: NewInput = "merge"
+    resume: ResumeSettings = field(default_factory=ResumeSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     provider_timeout_s: float = 10.0
     answer_timeout_s: float = 20.0
@@ -109,6 +117,7 @@ class Agent:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        _ = self.floor_settings  # which are checked when they are made
         self._check_tools()
 
     def _check_tools(self) -> None:
@@ -132,6 +141,7 @@ class Agent:
             self.answer_timeout_s,
             self.speculation,
             self.turn_mode,
+            self.new_input,
         )
 
     @property

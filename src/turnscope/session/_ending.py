@@ -36,6 +36,9 @@ _logger = logging.getLogger("turnscope")
 CLOSING_REASONS = frozenset({"hung_up", "shutdown", "providers do not stop"})
 """Causes that end the session, so that its turns have not been interrupted but left."""
 
+NEWER_INPUT = frozenset({"new_input", "user_speaking"})
+"""Causes that are something newer from the caller."""
+
 NOTHING_HEARD = HeardText("", "", (), estimated=False)
 
 
@@ -62,6 +65,8 @@ class Ending:
         self._writing: Attempt | None = None
         """The attempt whose voice was silenced while its text goes on."""
         self._text_went_on = False
+        self._superseding = False
+        """Something newer from the caller takes the place of what they asked, unless some of the answer was heard."""
 
     def cut(self, attempt: Attempt | None, cause: Cause, *, asked: str = "", text_goes_on: bool = False) -> None:
         """Shut the gate and fix what was heard, at this moment. With `text_goes_on`, more to display may come."""
@@ -69,6 +74,7 @@ class Ending:
             _release(attempt, "" if text_goes_on else cause.reason)
             return
         self._writing = attempt if text_goes_on else None
+        self._superseding = self._context.agent.new_input == "answer_newest" and cause.reason in NEWER_INPUT
         heard, last_sent, silence = self._silence(attempt, cause.reason, asked)
         if cause.reason in CLOSING_REASONS:
             self.outcome = HungUp(cause.reason, heard.heard)
@@ -94,10 +100,10 @@ class Ending:
     def complete(self, attempt: Attempt) -> None:
         """The attempt has run to its end: all was heard, or its voice had been silenced and its text went on."""
         if self.outcome is None:
-            text = attempt.spoken.text.strip()
+            text = attempt.spoken.text if attempt.voice.playback.received else ""  # no sound, nothing heard
             self._publish_words(attempt)
-            self._remember(attempt, len(attempt.spoken.text), interrupted=False)
-            self.outcome = Completed(text)
+            self._remember(attempt, len(text), interrupted=False)
+            self.outcome = Completed(text.strip())
 
     def complete_without_answer(self) -> None:
         """There was nothing to answer."""
@@ -153,22 +159,34 @@ class Ending:
     def _remember(self, attempt: Attempt | None, cut: int, *, interrupted: bool, asked: str = "") -> None:
         """Put into the history what was asked, which tools were called, and what was heard: the text before `cut`."""
         if attempt is None and not self._exchange.has_calls:
-            self._context.history.append(*((Message("user", asked),) if asked else ()), turn_id=self._turn_id)
+            kept = (Message("user", asked),) if asked else ()
+            self._context.history.append(*self._marked(kept), turn_id=self._turn_id)
             return
         if attempt is not None and not attempt.request.add_to_history:
             return
 
         def compose() -> tuple[Message, ...]:
             if attempt is None:
-                return self._exchange.as_heard(asked or None, "", 0, (), interrupted=interrupted)
+                return self._marked(self._exchange.as_heard(asked or None, "", 0, (), interrupted=interrupted))
             text, rounds = attempt.spoken.text, attempt.calling.rounds
-            return self._exchange.as_heard(
-                attempt.asked, text, cut, rounds, interrupted=interrupted, also_nothing=self._text_went_on
+            return self._marked(
+                self._exchange.as_heard(
+                    attempt.asked, text, cut, rounds, interrupted=interrupted, also_nothing=self._text_went_on
+                )
             )
 
         self._text_went_on = self._writing is not None
         self._compose, self._kept = compose, compose()
         self._context.history.append(*self._kept, turn_id=self._turn_id)
+        resumed = None if attempt is None else attempt.request.resumes
+        if resumed is not None and any(message.role == "assistant" for message in self._kept):
+            self._context.history.amend(resumed, replace(resumed, resumed=True), turn_id=self._turn_id)
+
+    def _marked(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """What was asked is superseded by something newer, unless some of an answer was heard or a tool was called."""
+        if not self._superseding or any(message.role != "user" and message.is_sent for message in messages):
+            return messages
+        return tuple(replace(message, superseded=message.role == "user") for message in messages)
 
     def _settle_text(self) -> None:
         """Keep what was written after the voice had been silenced, beside what was heard."""

@@ -14,7 +14,7 @@ TurnSource = Literal["application", "client"]
 
 
 class SpeechHandle:
-    """A turn on its way, begun by `Session.say`, `Session.generate_reply` or `Session.send_text`.
+    """A turn on its way, begun by `Session.say`, `generate_reply`, `send_text` or `resume_interrupted`.
 
     ``await handle`` is the same as ``await handle.wait_for_playout()``.
     """

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from turnscope.core import Message
 from turnscope.providers import VoiceOptions
 
 __all__ = ["Pieces", "Request"]
@@ -21,9 +22,11 @@ class Request:
         voice: How to speak; None for the agent's way.
         add_to_history: The language model will know of it later.
         instructions: Told to the model for this answer only.
+        resumes: The reply that is gone on with, from its first unheard word; no model is asked.
     """
 
     pieces: Pieces | None = None
     voice: VoiceOptions | None = None
     add_to_history: bool = True
     instructions: str = ""
+    resumes: Message | None = None

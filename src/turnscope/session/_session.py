@@ -16,6 +16,7 @@ from turnscope.core import (
     Floor,
     History,
     InterruptRequested,
+    Message,
     Order,
     PolicyFailed,
     ReplyRequested,
@@ -25,6 +26,7 @@ from turnscope.core import (
     State,
     TextReceived,
     UserTurnCleared,
+    unheard_rest,
 )
 from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection, VoiceOptions
 from turnscope.session._agent import Agent
@@ -83,6 +85,8 @@ class Session:
         self._bus = EventBus(sinks)
         self._clock = SessionClock()
         self.history: History = remember(agent.history, self._clock, self._bus.publish)
+        self._resuming: tuple[Message, SpeechHandle] | None = None
+        """The reply that was last gone on with at the application's wish, and what came of it."""
         self._floor = Floor(agent.floor_settings)
         self._watcher = Watcher(self._floor, self._clock, self._obey, self._bus)
         self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish)
@@ -212,13 +216,14 @@ class Session:
         return self._handle(turn, allow_interruptions=allow_interruptions)
 
     async def send_text(self, text: str) -> SpeechHandle:
-        """The caller typed `text`: answer it now, instead of whatever is being said.
+        """The caller typed `text`: answer it now, instead of whatever is being said, or as `Agent.new_input` has it.
 
         Raises:
+            QueueFull: It would have to wait, and `Agent.max_queued_says` things wait already.
             SessionClosed: The session has ended.
         """
         await trio.lowlevel.checkpoint()
-        turn = self._new_turn(Request(), queued=False)
+        turn = self._new_turn(Request(), queued=self._floor.typed_input_waits)
         self._watcher.feed(TextReceived(self.now(), turn.turn_id, text))
         return self._handle(turn, allow_interruptions=True)
 
@@ -241,6 +246,32 @@ class Session:
     def clear_user_turn(self) -> None:
         """Throw away what the caller is saying: nobody answers it."""
         self._watcher.feed(UserTurnCleared(self.now()))
+
+    async def resume_interrupted(self, *, allow_interruptions: bool = True) -> SpeechHandle | None:
+        """Go on with the reply that was interrupted last, from its first unheard word, as a turn of its own.
+
+        It need not have been interrupted in this session: what is restored with its history can be gone on with, too.
+
+        Args:
+            allow_interruptions: As for `say`.
+
+        Returns:
+            What was begun, or what is going on already; None if nothing was left unheard.
+
+        Raises:
+            QueueFull: `Agent.max_queued_says` things wait already.
+            SessionClosed: The session has ended.
+        """
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        reply = self.history.resumable(None)
+        if reply is None:
+            return None
+        if self._resuming is None or self._resuming[0] is not reply or self._resuming[1].outcome is not None:
+            turn, said = self._new_turn(Request(resumes=reply), queued=True), unheard_rest(reply)
+            self._resuming = reply, self._handle(turn, allow_interruptions=allow_interruptions)
+            self._watcher.feed(SayRequested(self.now(), turn.turn_id, said, allow_interruptions))
+        return self._resuming[1]
 
     def interrupt(self, reason: str = "interrupted") -> None:
         """Cancel the running turn and every waiting `say` that may be interrupted. Silence is immediate."""

@@ -13,9 +13,11 @@ from turnscope.core import (
     FirstToken,
     Message,
     ModelAsked,
+    ReplyResumed,
     SpokenText,
     StartAttempt,
     ToolCall,
+    unheard_rest,
 )
 from turnscope.providers import TextDelta
 from turnscope.session._blame import next_item, open_blamed
@@ -73,7 +75,12 @@ class Thinking:
             clauses: Takes what is to be spoken.
         """
         async with clauses:
-            if self._request.pieces is not None:
+            if self._request.resumes is not None:
+                said = unheard_rest(self._request.resumes)
+                now = self._context.now()
+                self._context.publish(ReplyResumed(now, self._order.turn_id, self._order.attempt, said))
+                await self._write(said, clauses)
+            elif self._request.pieces is not None:
                 await self._read(self._request.pieces, clauses)
             elif self._order.verbatim:
                 await self._write(self._order.text, clauses)

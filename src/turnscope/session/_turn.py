@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import trio
@@ -30,6 +30,7 @@ from turnscope.core import (
     StartAttempt,
     TurnFailed,
     TurnJoined,
+    asks_to_go_on,
     db_to_gain,
 )
 from turnscope.providers import LLMConnection, STTConnection, TTSConnection
@@ -121,7 +122,7 @@ class Turn:
 
     def start_attempt(self, order: StartAttempt) -> None:
         """Begin to answer, or to prepare an answer."""
-        attempt = Attempt(order, self._request, self._context, self.ending.rewrite, self._attempt_failed)
+        attempt = Attempt(order, self._request_for(order), self._context, self.ending.rewrite, self._attempt_failed)
         if not order.speculative:
             self._attempt = attempt
         if order.held:
@@ -332,6 +333,13 @@ class Turn:
         """Whom the turn waits for: those who answer, if they are at it, else the one who listens."""
         busy = (self._running and self._running.busy) or (self._listening and self._listening.busy) or ["turnscope"]
         return ", ".join(dict.fromkeys(busy))
+
+    def _request_for(self, order: StartAttempt) -> Request:
+        """The caller may ask for nothing but that the agent goes on with what they cut off."""
+        settings = self._context.agent.resume
+        if not order.verbatim and asks_to_go_on(order.text, settings.phrases):
+            return replace(self._request, resumes=self._context.history.resumable(settings.max_turns_between))
+        return self._request
 
     def _messages(self, attempt: Attempt) -> tuple[Message, ...]:
         instructions = self._context.agent.instructions

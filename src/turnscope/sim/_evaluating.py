@@ -163,10 +163,12 @@ async def _speak_on(session: Session, *, once: bool) -> None:
 
 
 def _is_interruption(event: Event) -> bool:
+    """Somebody's speech cut off what was being heard; what only waited to be said has no silence of its own."""
     return (
         isinstance(event, TurnEnded)
         and isinstance(event.outcome, Interrupted)
         and event.outcome.cause.reason == "user_speaking"
+        and event.outcome.silence is not None
     )
 
 

@@ -14,6 +14,7 @@ from turnscope.core import (
     Event,
     FirstToken,
     GateShut,
+    HistoryChanged,
     Interrupted,
     SessionEnded,
     SpeculationAdmitted,
@@ -40,9 +41,10 @@ def broken_promises(call: Call) -> list[str]:
     Checked are: each turn ends exactly once; nothing of a turn is heard after its gate shut; a turn's tasks are gone
     before the next answer begins, a guess at one included; each turn has one reply at most, and nothing of a guess is
     heard or told unless it was right; states follow the table; what counts as heard was generated, and (for word-coded
-    speech, unless it is marked as an estimate) played; each answer is paid for once, and no more of it was used than
-    spent; each call of a tool that was started is settled once, before a model is asked again, and none is started by
-    an answer that is over; times never run backwards; no task outlives the session.
+    speech, unless it is marked as an estimate) played; what is remembered is what was heard, in the order in which the
+    turns held the floor; each answer is paid for once, and no more of it was used than spent; each call of a tool that
+    was started is settled once, before a model is asked again, and none is started by an answer that is over; times
+    never run backwards; no task outlives the session.
     """
     return [
         *_endings(call.events),
@@ -53,6 +55,7 @@ def broken_promises(call: Call) -> list[str]:
         *_heard(call),
         *_spend(call),
         *broken_tool_promises(call.records, call.history),
+        *_remembered(call),
         *_times(call.records),
         *([f"{call.tasks_left} tasks outlived the session"] if call.tasks_left else []),
     ]
@@ -195,6 +198,22 @@ def _spend(call: Call) -> Iterator[str]:
             yield f"more speech was played than made: {event}"
         if event.played_samples and event.turn_id not in heard:
             yield f"turn {event.turn_id} was never heard, and {event.played_samples} samples of it were played"
+
+
+def _remembered(call: Call) -> Iterator[str]:
+    turns = {turn.turn_id: turn for turn in call.turns}
+    added = [event for event in call.events if isinstance(event, HistoryChanged) and event.change == "added"]
+    order = [event.turn_id for event in added if event.turn_id in turns]
+    if order != [turn_id for turn_id in turns if turn_id in order]:
+        yield f"turns are remembered in the order {order}, and held the floor in the order {list(turns)}"
+    for event in added:
+        said = " ".join(message.text for message in event.messages if message.role == "assistant").split()
+        turn = turns.get(event.turn_id or 0)
+        heard = getattr(turn.outcome, "heard", "").split() if turn is not None and turn.outcome is not None else said
+        if said and said != heard:
+            yield f"turn {event.turn_id} is remembered with {' '.join(said)!r}, and {' '.join(heard)!r} was heard"
+        if turn is not None and turn.audio_started is None and any(word.strip(".,;:!?…—") for word in said):
+            yield f"turn {event.turn_id} is remembered with {' '.join(said)!r}, and nothing of it was played"
 
 
 def _times(records: tuple[Record, ...]) -> Iterator[str]:
