@@ -23,6 +23,7 @@ from turnscope.core import (
     InterruptionSettings,
     InterruptRequested,
     ListenFailed,
+    NewInput,
     Order,
     PhaseProfile,
     Phases,
@@ -80,9 +81,12 @@ def floor_settings(
     endpointing: Endpointing = ENDPOINTING,
     away_after_s: float | None = None,
     speculation: Speculation | None = None,
+    new_input: NewInput = "merge",
 ) -> FloorSettings:
     """Settings with numbers that are easy to count with."""
-    return FloorSettings(interruption, endpointing, 1.0, away_after_s, 20.0, speculation or Speculation())
+    return FloorSettings(
+        interruption, endpointing, 1.0, away_after_s, 20.0, speculation or Speculation(), new_input=new_input
+    )
 
 
 class Bench:

@@ -42,6 +42,7 @@ from turnscope.core import (
     ListenOn,
     MakeGood,
     Mute,
+    NewInput,
     OpenTurn,
     Order,
     PhaseProfile,
@@ -89,6 +90,7 @@ WAITS = st.sampled_from([0, 0, 1, 5, 30, 60, 110, 300])
 ONE_IN_EIGHT = st.integers(0, 7).map(lambda number: number == 7)
 GUESSES: tuple[SpeculationPolicy, ...] = ("off", "discard", "use_if_similar", "always_use")
 BY_HAND = ["start the turn", "end the turn", "clear the turn"]
+NEW_INPUTS: tuple[NewInput, ...] = ("merge", "answer_newest", "queue")
 REACTIONS: tuple[Reaction, ...] = ("pause", "duck", "continue")
 
 
@@ -162,6 +164,7 @@ class Session(RuleBasedStateMachine):
         mute=st.sampled_from([(), (), ("tools",), ("agent_speech",), ("until_first_speech",)]),
         make_good=st.sampled_from(["resume", "reprompt", "nothing"]),
         turn_mode=st.sampled_from(["automatic", "automatic", "push_to_talk", "manual"]),
+        new_input=st.sampled_from(NEW_INPUTS),
     )
     def open(
         self,
@@ -177,6 +180,7 @@ class Session(RuleBasedStateMachine):
         mute: tuple[Mute, ...],
         make_good: MakeGood,
         turn_mode: TurnMode,
+        new_input: NewInput,
     ) -> None:
         settings = floor_settings(
             interruption=InterruptionSettings(
@@ -193,6 +197,7 @@ class Session(RuleBasedStateMachine):
             endpointing=Endpointing(0.3, 1.0, 0.6, 1.25, 2.0, longest),
             away_after_s=away,
             speculation=Speculation(policy=guesses, while_speaking=while_speaking, stable_s=0.1),
+            new_input=new_input,
         )
         self.settings: FloorSettings = replace(settings, turn_mode=turn_mode)
         self.floor = Floor(self.settings)
@@ -500,6 +505,7 @@ class Session(RuleBasedStateMachine):
         new_id = self.floor.next_turn_id
         match deed:
             case "type":
+                self.begun.add(new_id)
                 self.feed(TextReceived(self.now, new_id, "three lattes"))
             case "say" | "say protected":
                 self._turn(new_id).protected = deed == "say protected"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.session.calls import agent, cough, of_kind, speech
@@ -146,7 +146,12 @@ def check_ledger(call: Call, *, exact: bool) -> None:
             assert not exact or ends.get(word.stop) == word.text.lower()
 
 
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink a call takes minutes, and it is short anyway
+)
 
 
 @pytest.mark.feature(50, "X4")
