@@ -91,7 +91,8 @@ def test_modules_are_private_and_their_room_is_public(module: Module) -> None:
 
 @each_module
 def test_a_module_can_be_read_in_one_sitting(module: Module) -> None:
-    assert module.source.count("\n") <= MAX_LINES
+    if module not in FACES:  # which are lists of names
+        assert module.source.count("\n") <= MAX_LINES
 
 
 @each_module

@@ -12,6 +12,7 @@ from turnscope._errors import (
     QueueFull,
     SessionClosed,
     ToolWithdrawn,
+    TooManySessions,
     TransportError,
     TurnscopeError,
 )
@@ -24,6 +25,7 @@ from turnscope.core import (
     Interrupted,
     InterruptionSettings,
     Message,
+    SilenceSettings,
     State,
     WordsPolicy,
 )
@@ -62,8 +64,10 @@ __all__ = [
     "ScriptedLLM",
     "Session",
     "SessionClosed",
+    "SilenceSettings",
     "SileroVAD",
     "State",
+    "TooManySessions",
     "Tool",
     "ToolContext",
     "ToolWithdrawn",

@@ -10,6 +10,7 @@ __all__ = [
     "ProviderError",
     "QueueFull",
     "SessionClosed",
+    "TooManySessions",
     "ToolWithdrawn",
     "TransportError",
     "TurnscopeError",
@@ -52,6 +53,18 @@ class AudioError(TurnscopeError):
 
 class QueueFull(TurnscopeError):
     """So much waits to be said already that one more thing would only come too late."""
+
+
+class TooManySessions(TurnscopeError):
+    """A runtime serves as many sessions as it may; one more would be too many.
+
+    Args:
+        max_sessions: How many it may serve at once.
+    """
+
+    def __init__(self, max_sessions: int) -> None:
+        super().__init__(f"this runtime serves {max_sessions} sessions, and no more at once (max_sessions)")
+        self.max_sessions = max_sessions
 
 
 class SessionClosed(TurnscopeError):

@@ -830,7 +830,7 @@ def test_a_second_turn_that_does_not_end_closes_the_session() -> None:
     bench.types(4.0, 3, "really")
     orders = bench.pass_time_until(5.0)
     assert deeds(orders) == [
-        InterruptTurn(3, Cause("providers do not stop", at(5.0)), "really"),
+        InterruptTurn(3, Cause("providers do not stop", at(5.0)), "really", closing=True),
         AbandonTurn(2),
         CloseSession("providers do not stop"),
     ]
@@ -1001,8 +1001,8 @@ def _nothing(bench: Bench) -> None:
     [
         (_nothing, "listening", []),
         (_listen, "listening", [DismissTurn(1)]),
-        (_think, "processing", [InterruptTurn(1, Cause("hung_up", at(5.0)), "two lattes")]),
-        (_talk, "speaking", [InterruptTurn(1, Cause("hung_up", at(5.0)))]),
+        (_think, "processing", [InterruptTurn(1, Cause("hung_up", at(5.0)), "two lattes", closing=True)]),
+        (_talk, "speaking", [InterruptTurn(1, Cause("hung_up", at(5.0)), closing=True)]),
         (_leave, "away", []),
     ],
 )
@@ -1031,7 +1031,7 @@ def test_closing_ends_everything_at_once_the_one_who_speaks_first() -> None:
     bench.speech_starts(1.5)
     cause = Cause("shutdown", at(2.0))
     orders = bench.closes(2.0)
-    assert orders[:2] == [InterruptTurn(1, cause), InterruptTurn(2, cause)]
+    assert orders[:2] == [InterruptTurn(1, cause, closing=True), InterruptTurn(2, cause, closing=True)]
     assert deeds(orders)[2:] == [DismissTurn(3), CloseSession("shutdown")]
 
 
@@ -1047,7 +1047,7 @@ def test_closing_ends_a_silenced_turn() -> None:
     bench = Bench()
     bench.is_speaking()
     bench.interrupts(2.0, speech_only=True)
-    assert InterruptTurn(1, Cause("shutdown", at(3.0))) in bench.closes(3.0)
+    assert InterruptTurn(1, Cause("shutdown", at(3.0)), closing=True) in bench.closes(3.0)
 
 
 def test_closing_interrupts_a_turn_that_had_interrupted() -> None:
@@ -1055,7 +1055,7 @@ def test_closing_interrupts_a_turn_that_had_interrupted() -> None:
     bench.is_speaking()
     bench.speech_starts(2.0)
     bench.pass_time_until(2.75)
-    assert InterruptTurn(2, Cause("shutdown", at(3.0))) in bench.closes(3.0)
+    assert InterruptTurn(2, Cause("shutdown", at(3.0)), closing=True) in bench.closes(3.0)
 
 
 def test_every_turn_that_the_end_cancels_is_abandoned_when_it_does_not_stop() -> None:
@@ -1084,8 +1084,8 @@ def test_after_the_end_nothing_happens() -> None:
 def test_what_is_asked_for_after_the_end_is_told_that_it_will_not_be() -> None:
     bench = Bench()
     bench.closes(1.0)
-    assert bench.say(2.0, 1) == [InterruptTurn(1, Cause("shutdown", at(2.0)))]
-    assert bench.types(2.0, 2, "hello") == [InterruptTurn(2, Cause("shutdown", at(2.0)))]
+    assert bench.say(2.0, 1) == [InterruptTurn(1, Cause("shutdown", at(2.0)), closing=True)]
+    assert bench.types(2.0, 2, "hello") == [InterruptTurn(2, Cause("shutdown", at(2.0)), closing=True)]
 
 
 # What is not addressed to anybody
@@ -1122,7 +1122,7 @@ def test_deadlines_that_were_missed_are_made_up_for_in_order_before_the_input_th
     assert [event.trigger for event in events(orders) if isinstance(event, StateChanged)] == ["answer", "end"]
     assert deeds(orders) == [
         StartAttempt(1, 1, "two lattes", verbatim=False),
-        InterruptTurn(1, Cause("hung_up", at(30.0)), "two lattes"),
+        InterruptTurn(1, Cause("hung_up", at(30.0)), "two lattes", closing=True),
         CloseSession("hung_up"),
     ]
 

@@ -5,6 +5,7 @@ The machine models what a session knows about its turns, and feeds what such a s
 
 import json
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from turnscope.core import (
     AudioStarted,
     CallerHungUp,
     CancelAttempt,
+    ChangeAgent,
     CloseRequested,
     CloseSession,
     DeadlineReached,
@@ -28,16 +30,21 @@ from turnscope.core import (
     EdgeProfile,
     Emit,
     Endpointing,
+    EndRequested,
     EndTurn,
+    Finish,
+    FinishSentence,
     Floor,
     FloorInput,
     FloorSettings,
     FlushUtterance,
     Handling,
+    HandOverRequested,
     InterruptionSettings,
     InterruptRequested,
     InterruptSpeech,
     InterruptTurn,
+    KeptAlive,
     ListenFailed,
     ListenOn,
     MakeGood,
@@ -54,7 +61,9 @@ from turnscope.core import (
     ResumeSpeech,
     SayCancelled,
     SayRequested,
+    SentenceFinished,
     SessionOpened,
+    SilenceSettings,
     Speculation,
     SpeculationFailed,
     SpeculationPolicy,
@@ -116,6 +125,8 @@ class Model:
     silenced: bool = False
     """Its speech was interrupted, its text may go on."""
     protected: bool = False
+    finishing: bool = False
+    """It is to speak to the end of its sentence, and no further."""
     closings: int = 0
     """How many orders have ended it."""
     over: bool = False
@@ -165,6 +176,10 @@ class Session(RuleBasedStateMachine):
         make_good=st.sampled_from(["resume", "reprompt", "nothing"]),
         turn_mode=st.sampled_from(["automatic", "automatic", "push_to_talk", "manual"]),
         new_input=st.sampled_from(NEW_INPUTS),
+        silence=st.sampled_from(
+            [None, SilenceSettings(after_s=1.0, times=1, then="end"), SilenceSettings(after_s=1.5)]
+        ),
+        timeout=st.sampled_from([None, 6.0]),
     )
     def open(
         self,
@@ -181,6 +196,8 @@ class Session(RuleBasedStateMachine):
         make_good: MakeGood,
         turn_mode: TurnMode,
         new_input: NewInput,
+        silence: SilenceSettings | None,
+        timeout: float | None,
     ) -> None:
         settings = floor_settings(
             interruption=InterruptionSettings(
@@ -199,9 +216,16 @@ class Session(RuleBasedStateMachine):
             speculation=Speculation(policy=guesses, while_speaking=while_speaking, stable_s=0.1),
             new_input=new_input,
         )
-        self.settings: FloorSettings = replace(settings, turn_mode=turn_mode)
-        self.floor = Floor(self.settings)
+        settings = replace(settings, turn_mode=turn_mode, silence=silence, session_timeout_s=timeout)
+        self.settings: FloorSettings = settings
+        self.other = replace(self.settings, away_after_s=1.0)
+        self.floor = self.new_floor()
         self.feed(SessionOpened(0))
+
+    def new_floor(self) -> Floor:
+        floor = Floor(self.settings)
+        floor.know("other", self.other)
+        return floor
 
     # Feeding and obeying
 
@@ -212,7 +236,7 @@ class Session(RuleBasedStateMachine):
         )
         orders = self.floor.receive(item)
         self.orders.append(orders)
-        if one_step and not isinstance(item, AudioStarted):  # it is told before it may be undone
+        if one_step and not (isinstance(item, AudioStarted) or self.floor.closing):  # told before it may be undone
             self._check_that_silence_is_first(orders)
         for order in orders:
             self._obey(order)
@@ -225,7 +249,7 @@ class Session(RuleBasedStateMachine):
 
     def _check_that_silence_is_first(self, orders: list[Order]) -> None:
         kinds = [
-            "quiet" if isinstance(order, (InterruptTurn, InterruptSpeech, CancelAttempt)) else "event"
+            "quiet" if isinstance(order, (InterruptTurn, InterruptSpeech, CancelAttempt, FinishSentence)) else "event"
             for order in orders
         ]
         assert kinds == sorted(kinds, reverse=True), orders
@@ -254,6 +278,10 @@ class Session(RuleBasedStateMachine):
             case CloseSession():
                 self.closed += 1
                 assert self.closed == 1
+                return
+            case ChangeAgent(agent):
+                assert agent == self.floor.agent
+                assert not any(turn.holds_the_floor for turn in self.turns.values()), "not while a reply is under way"
                 return
         turn = self._turn(order.turn_id)
         match order:
@@ -312,6 +340,10 @@ class Session(RuleBasedStateMachine):
                 assert turn.holds_the_floor
                 turn.silenced = True
                 turn.listens = turn.hears = False
+            case FinishSentence():
+                assert turn.holds_the_floor
+                assert turn.audible
+                turn.finishing = True
             case InterruptTurn(_, cause):
                 assert cause.reason != "user_speaking" or ((turn.alive or not turn.opened) and not turn.protected)
                 assert not turn.opened or turn.started
@@ -443,8 +475,8 @@ class Session(RuleBasedStateMachine):
         turn_id = self.pick(data, self.which(attempt=True))
         turn = self.turns[turn_id]
         fails = fails or turn.yielded  # whoever has stepped back does not get to their end
-        self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))
         turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
+        self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))
 
     @precondition(lambda self: any(turn.guess for turn in self.turns.values()))
     @rule()
@@ -502,6 +534,8 @@ class Session(RuleBasedStateMachine):
         ),
     )
     def application_does_something(self, data: st.DataObject, deed: str) -> None:
+        if self.floor.deadline is not None and self.floor.deadline <= self.now:
+            self.feed(DeadlineReached(self.now))  # it may begin a turn, too, and need an id
         new_id = self.floor.next_turn_id
         match deed:
             case "type":
@@ -522,6 +556,7 @@ class Session(RuleBasedStateMachine):
                 self.feed(ProtectionChanged(self.now, turn_id, deed == "expose"))
             case "announce":
                 self._turn(new_id).protected = True
+                self.begun.add(new_id)
                 self.feed(SayRequested(self.now, new_id, "Fire!", False, 1))
             case "start the turn":
                 self.feed(SpeechStarted(self.now, self.now, self.now, "turn", 1.0, "client"))
@@ -540,6 +575,31 @@ class Session(RuleBasedStateMachine):
                 assert deed == "interrupt speech" or not any(
                     turn.silenced and turn.alive for turn in self.turns.values()
                 )
+
+    @rule(agent=st.sampled_from(["agent", "other"]))
+    def another_agent_is_to_take_over(self, agent: str) -> None:
+        self.feed(HandOverRequested(self.now, agent))
+        busy = any(turn.holds_the_floor for turn in self.turns.values())
+        assert self.closed or busy or self.floor.agent == agent
+
+    @rule()
+    def somebody_is_known_to_be_there(self) -> None:
+        self.feed(KeptAlive(self.now))
+        assert self.state is not State.AWAY
+
+    @precondition(lambda self: len(self.log) > 30)
+    @rule(finish=st.sampled_from(get_args(Finish)), within=st.sampled_from([1, 100 * TICK]))
+    def the_session_is_to_end(self, finish: Finish, within: int) -> None:
+        self.feed(EndRequested(self.now, "goodbye", finish, within))
+        assert self.closed or finish != "nothing"
+        assert self.closed or any(turn.alive for turn in self.turns.values())
+
+    @precondition(lambda self: self.which(finishing=True))
+    @rule()
+    def the_sentence_is_finished(self) -> None:
+        for turn_id in self.which(finishing=True):
+            self.turns[turn_id].finishing = False
+            self.feed(SentenceFinished(self.now, turn_id))
 
     @precondition(lambda self: len(self.log) > 40)
     @rule(by_caller=st.booleans())
@@ -607,7 +667,7 @@ class Session(RuleBasedStateMachine):
         assert all(turn_id < self.floor.next_turn_id for turn_id in self.turns)
 
     def teardown(self) -> None:
-        floor = Floor(self.settings)
+        floor = self.new_floor()
         for line, orders in zip(self.log, self.orders, strict=True):
             assert floor.receive(input_from_dict(json.loads(line))) == orders
         assert floor.deadline == self.floor.deadline

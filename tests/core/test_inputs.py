@@ -35,8 +35,12 @@ VALUES: dict[object, st.SearchStrategy[object]] = {
 }
 
 
+def _value_of(kind: object) -> st.SearchStrategy[object]:
+    return VALUES[kind] if kind in VALUES else st.sampled_from(get_args(kind))
+
+
 def inputs_of(kind: type[FloorInput]) -> st.SearchStrategy[FloorInput]:
-    values = {field.name: VALUES.get(field.type, st.sampled_from(["turn", "barge_in"])) for field in fields(kind)}
+    values = {field.name: _value_of(field.type) for field in fields(kind)}
     return st.builds(kind, **values)
 
 

@@ -55,6 +55,7 @@ def test_a_trigger_leads_where_the_table_says_or_is_refused(state: State, trigge
         next_state(state, trigger)
 
 
+@pytest.mark.feature(4)
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(STATES, STATES)))
 def test_one_step_leads_only_to_a_neighbour(old: str, new: str) -> None:
     reached = {state.value for (start, _), state in TRANSITIONS.items() if start.value == old}

@@ -62,3 +62,6 @@ class EndlessInterrupter:
 
     def playhead(self) -> Playhead:
         return Playhead(0, "measured")
+
+    def close(self) -> None:
+        pass

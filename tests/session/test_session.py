@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from tests.session.calls import AGENT, REPLY, agent, barge_in, child_tasks, heard_words, of_kind, speech, wait_for_event
-from turnscope import ConfigError, ProviderError, SessionClosed, TransportError
+from turnscope import ConfigError, ProviderError, SessionClosed, TooManySessions, TransportError
 from turnscope.core import (
     CLOCK_HZ,
     AttemptStarted,
@@ -377,6 +377,7 @@ def test_a_caller_who_says_nothing_is_away_until_something_is_said() -> None:
 # Endings
 
 
+@pytest.mark.feature(3)
 async def test_a_session_that_was_left_takes_no_orders() -> None:
     async with open_session(AGENT, CallerTransport([HangUp(Moment(5))])) as session:
         handle = await session.say(SHORT)
@@ -392,6 +393,7 @@ async def test_a_session_that_was_left_takes_no_orders() -> None:
     await session.wait_ended()
 
 
+@pytest.mark.feature(3, 57)
 async def test_a_session_whose_caller_has_hung_up_takes_no_orders() -> None:
     async with open_session(AGENT, CallerTransport([HangUp(Moment(0.5))]), session_id="a call") as session:
         await session.wait_ended()
@@ -468,6 +470,7 @@ async def test_cancelling_the_block_ends_the_session() -> None:
 # What it is made of
 
 
+@pytest.mark.feature(1)
 def test_an_agent_without_a_part_says_which() -> None:
     parts = {"vad": AGENT.vad, "stt": AGENT.stt, "llm": AGENT.llm, "tts": AGENT.tts}
     for name in parts:
@@ -491,6 +494,7 @@ def test_an_agent_is_a_value_that_does_not_change() -> None:
     assert AGENT.instructions == ""
 
 
+@pytest.mark.feature(1)
 async def test_metadata_is_the_applications_and_read_only() -> None:
     mine = {"caller": "4711"}
     async with open_session(AGENT, CallerTransport([]), metadata=mine) as session:
@@ -564,7 +568,7 @@ async def test_a_transport_that_fails_ends_the_session_with_its_error() -> None:
 async def test_a_runtime_serves_so_many_sessions_and_no_more() -> None:
     async with open_runtime(max_sessions=2) as runtime, open_session(AGENT, CallerTransport([]), runtime=runtime):
         async with open_session(AGENT, CallerTransport([]), runtime=runtime):
-            with pytest.raises(ConfigError, match="max_sessions"):
+            with pytest.raises(TooManySessions, match="max_sessions"):
                 await open_session(AGENT, CallerTransport([]), runtime=runtime).__aenter__()
         async with open_session(AGENT, CallerTransport([]), runtime=runtime) as another:
             assert another.state is State.LISTENING
@@ -621,12 +625,10 @@ async def test_over_the_pair_in_memory_a_caller_hears_the_answer() -> None:
             await caller.send(frame)
         caller.hang_up()
 
-    async with trio.open_nursery() as nursery:
-        async with open_session(AGENT, transport) as session:
-            nursery.start_soon(listen)
-            nursery.start_soon(speak)
-            await session.wait_ended()
-        transport.close()
+    async with trio.open_nursery() as nursery, open_session(AGENT, transport) as session:
+        nursery.start_soon(listen)
+        nursery.start_soon(speak)
+        await session.wait_ended()
     assert [
         word for word, _ in read_words(np.concatenate(heard))
     ] == "Your order is two lattes and it is ready soon".split()

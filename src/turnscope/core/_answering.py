@@ -3,7 +3,7 @@
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
-from turnscope.core._audio import CLOCK_HZ, to_samples
+from turnscope.core._audio import to_samples
 from turnscope.core._evidence import Phase
 from turnscope.core._floor_state import VERBATIM, Holder
 from turnscope.core._hearing import Hearing
@@ -180,7 +180,7 @@ class Answering(Speculating):
     def _hold(self, holder: Holder) -> None:
         """Give the floor to a turn, and begin its answer as soon as no other turn is left."""
         self._holder = holder
-        self._deadlines.clear("away")
+        self._quiet_ends(holder.origin)
         self._go(Trigger.ANSWER, holder.turn_id)
         self._end_muted("new_input")
         holder.due = True
@@ -200,8 +200,12 @@ class Answering(Speculating):
         if holder.hearing is not None:
             holder.hearing.attempts += 1
             attempt, speech_end = holder.hearing.attempts, holder.hearing.speech_end
-        verbatim = holder.origin in VERBATIM
-        self._order(do.StartAttempt(holder.turn_id, attempt, holder.text, verbatim, held=holder.paused))
+        verbatim = holder.origin in VERBATIM and not holder.prompted
+        self._order(
+            do.StartAttempt(
+                holder.turn_id, attempt, holder.text, verbatim, held=holder.paused, prompted=holder.prompted
+            )
+        )
         self._emit(ev.AttemptStarted(self._now, holder.turn_id, attempt, holder.text, speech_end))
 
     def _next_say(self) -> None:
@@ -240,6 +244,5 @@ class Answering(Speculating):
     def _idle(self) -> None:
         """Nobody speaks."""
         self._next_say()
-        away_after_s = self.settings.away_after_s
-        if self._holder is None and self._heard is None and away_after_s is not None:
-            self._deadlines.set("away", self._now + round(away_after_s * CLOCK_HZ))
+        if self._holder is None and self._heard is None:
+            self._quiet_begins()

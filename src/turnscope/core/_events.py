@@ -27,7 +27,6 @@ __all__ = [
     "HeardWord",
     "HeldWordsLost",
     "HistoryChanged",
-    "HookFailed",
     "HungUp",
     "Interrupted",
     "LoopBlocked",
@@ -121,7 +120,8 @@ class TurnOpened(Event):
 class TurnStarted(Event):
     """A turn was admitted: it holds the floor.
 
-    `origin` is ``speech``, ``text``, ``say``, ``reply``, or after a false interruption ``resume`` or ``reprompt``.
+    `origin` is ``speech``, ``text``, ``say``, ``reply``, ``silence``, or after a false interruption ``resume`` or
+    ``reprompt``.
     """
 
     turn_id: int
@@ -360,14 +360,6 @@ class EventsLost(Event):
     """This subscriber was too slow and missed `count` events. The event log never is."""
 
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class HookFailed(Event):
-    """A function of the application, registered for events, raised or was too slow. Said once of each of them."""
-
-    hook: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

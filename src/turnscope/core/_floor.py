@@ -9,8 +9,9 @@ from dataclasses import replace
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
-from turnscope.core._by_hand import HANDS, ByHand
+from turnscope.core._by_hand import HANDS
 from turnscope.core._gate import admit, mute_in_force
+from turnscope.core._handing_over import HandingOver
 from turnscope.core._hearing import Hearing, Score
 from turnscope.core._states import State, Trigger
 
@@ -20,7 +21,7 @@ MAX_ZOMBIES = 1
 """How many turns at once may have tasks that do not end, before the session gives up."""
 
 
-class Floor(ByHand):
+class Floor(HandingOver):
     """Decides who speaks.
 
     Feed it inputs in the order of their `sample` with `receive`, and carry out what it orders, in order. Whenever
@@ -40,6 +41,9 @@ class Floor(ByHand):
         else:
             self._take(item)
             self._hear_the_ignored()
+            self._end_step()
+            self._close_when_finished()
+            self._hand_over_if_free()
         self._end_step()
         orders, self._given = self._given, []
         return orders
@@ -88,6 +92,8 @@ class Floor(ByHand):
                 self._tools_done(item)
             case inp.AttemptCommitted():
                 self._attempt_committed(item)
+            case inp.SayRequested() | inp.ReplyRequested() | inp.TextReceived() if self.closing:
+                self._refuse(item.turn_id)
             case inp.SayRequested() | inp.ReplyRequested():
                 self._say_requested(item)
             case inp.SayCancelled():
@@ -101,14 +107,22 @@ class Floor(ByHand):
             case inp.SessionOpened():
                 self._go(Trigger.OPENED)
                 self._idle()
+            case inp.KeptAlive():
+                self._kept_alive()
+            case inp.HandOverRequested():
+                self._hand_over_requested(item)
+            case inp.EndRequested():
+                self._end_requested(item)
+            case inp.SentenceFinished():
+                if self.closing and self._holder is not None and self._holder.turn_id == item.turn_id:
+                    self._close(self.closing)
             case inp.CallerHungUp() | inp.CloseRequested():
                 self._close(item.reason)
 
     def _take_when_ended(self, item: inp.FloorInput) -> None:
         match item:
             case inp.SayRequested() | inp.ReplyRequested() | inp.TextReceived():
-                self._claim_id(item.turn_id)
-                self._order(do.InterruptTurn(item.turn_id, ev.Cause("shutdown", self._now)))
+                self._refuse(item.turn_id)
 
     def _expire(self, name: str) -> None:
         match name:
@@ -130,7 +144,13 @@ class Floor(ByHand):
             case "answer":
                 self._answer_overdue()
             case "away":
-                self._go(Trigger.SILENCE)
+                self._go_away()
+            case "silence":
+                self._silence_over()
+            case "timeout":
+                self._close("timeout")
+            case "end":
+                self._close(self.closing)
             case _:
                 kind, turn_id = name.split()
                 if kind == "attempt":
@@ -336,20 +356,3 @@ class Floor(ByHand):
         if self.state is not State.ENDED and len(self._zombies) > MAX_ZOMBIES:
             self._close("providers do not stop")
         self._begin_if_due()
-
-    def _close(self, reason: str) -> None:
-        cause = ev.Cause(reason, self._now)
-        self._end_muted(reason)
-        if self._holder is not None:
-            self._order(do.InterruptTurn(self._holder.turn_id, cause, self._holder.asked))
-            self._release(self._holder)
-        if self._heard is not None:
-            self._drop(self._heard, reason)
-        for say in self._says:
-            self._order(do.InterruptTurn(say.turn_id, cause, say.text if isinstance(say, inp.TextReceived) else ""))
-        self._says.clear()
-        self._deadlines.clear(
-            "endpoint", "longest turn", "window", "review", "away", "answer", "cooldown", "words", "guess"
-        )
-        self._go(Trigger.END)
-        self._order(do.CloseSession(reason))

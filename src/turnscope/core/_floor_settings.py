@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from turnscope._errors import ConfigError
 from turnscope.core._endpointing import Endpointing
 from turnscope.core._interruption_settings import InterruptionSettings
+from turnscope.core._silence import SilenceSettings
 from turnscope.core._speculation import Speculation
 
 __all__ = ["FloorSettings", "NewInput", "TurnMode"]
@@ -32,6 +33,8 @@ class FloorSettings:
         endpointing: When the caller's turn is over.
         join_deadline_s: How long the tasks of a turn that has ended may take to be gone.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
+        silence: What the agent does when nobody speaks; None for nothing.
+        session_timeout_s: The session ends so long after the last sign of life; None for never.
         answer_timeout_s: A turn of which nothing is heard so long after its answer was begun has failed.
         speculation: Whether answers are begun before the turn is known to be over.
         turn_mode: Who says when the caller's turn begins and ends.
@@ -48,6 +51,8 @@ class FloorSettings:
     speculation: Speculation = field(default_factory=Speculation)
     turn_mode: TurnMode = "automatic"
     new_input: NewInput = "merge"
+    silence: SilenceSettings | None = None
+    session_timeout_s: float | None = 1800.0
 
     def __post_init__(self) -> None:
         for name in ("join_deadline_s", "answer_timeout_s"):
@@ -55,7 +60,9 @@ class FloorSettings:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.turn_mode not in get_args(TurnMode):
             raise ConfigError(f"turn_mode must be one of {', '.join(get_args(TurnMode))}, got {self.turn_mode!r}")
-        if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
-            raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
+        for name in ("away_after_s", "session_timeout_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} must be positive or None, got {value}")
         if self.new_input not in get_args(NewInput):
             raise ConfigError(f"new_input must be one of {', '.join(get_args(NewInput))}, got {self.new_input!r}")

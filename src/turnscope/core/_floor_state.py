@@ -16,12 +16,12 @@ from turnscope.core._states import State, Trigger, next_state
 
 __all__ = ["VERBATIM", "FloorState", "Holder"]
 
-_QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech, do.CancelAttempt)
+_QUIETENING = (do.InterruptTurn, do.InterruptSpeech, do.YieldSpeech, do.CancelAttempt, do.FinishSentence)
 """Orders that make the agent quiet, or quieter; and what is given up before its turn is, in this order."""
 
 
-VERBATIM = ("say", "resume", "reprompt")
-"""Origins of turns whose text is spoken as it stands."""
+VERBATIM = ("say", "silence", "resume", "reprompt")
+"""Origins of turns whose text is spoken as it stands, unless it is a prompt; of none has the caller said it."""
 
 _CLOSING = " \t\n\"'”’)]}"
 """What may follow the mark at the end of a question."""
@@ -41,6 +41,8 @@ class Holder:
     """Its answer is to begin once no other turn is left."""
     audible_since: int | None = None
     """When its first sample was heard."""
+    prompted: bool = False
+    """`text` is an instruction to the model, which nobody has said."""
     yielded_at: int | None = None
     """When it stepped back, or was held back before it was heard."""
     paused: bool = False
@@ -77,8 +79,12 @@ class FloorState:
     `ByHand`, `Floor`.
     """
 
-    def __init__(self, settings: FloorSettings | None = None) -> None:
+    def __init__(self, settings: FloorSettings | None = None, agent: str = "agent") -> None:
         self.settings: FloorSettings = settings or FloorSettings()
+        self.agent: str = agent
+        """Who speaks."""
+        self.closing: str = ""
+        """Why the session is about to end; empty while it is not."""
         self.state: State = State.INITIAL
         self._now = 0
         self._orders: list[do.Order] = []
@@ -111,6 +117,15 @@ class FloorState:
         """Input before this sample belongs to an utterance already: nothing is transcribed twice."""
         self._cut_at = 0
         """When speech was last cut off for its length: what goes on counts as having begun there."""
+        self._known = {agent: self.settings}
+        self._next_agent: str | None = None
+        """Who takes over as soon as no answer is under way."""
+        self._quiet_since: int | None = None
+        self._alive_until = 0
+        """When there was the last sign of life, apart from one that is going on."""
+        self._life_seen = False
+        """There was one since `_alive_until`, and it is not known yet until when."""
+        self._reprompts = 0
         self._muted: int | None = None
         """The turn whose voice was interrupted while its text goes on."""
         self._joining: set[int] = set()

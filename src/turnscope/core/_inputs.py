@@ -15,15 +15,20 @@ __all__ = [
     "CloseRequested",
     "DeadlineReached",
     "EdgeProfile",
+    "EndRequested",
     "EvidenceReceived",
+    "Finish",
     "FloorInput",
+    "HandOverRequested",
     "InterruptRequested",
+    "KeptAlive",
     "ListenFailed",
     "ProtectionChanged",
     "ReplyCut",
     "ReplyRequested",
     "SayCancelled",
     "SayRequested",
+    "SentenceFinished",
     "SessionOpened",
     "SpeculationFailed",
     "SpeechComplete",
@@ -40,6 +45,9 @@ __all__ = [
 
 EdgeProfile = Literal["turn", "barge_in"]
 """Which settings found an edge of speech: those for starting a turn, or those for barging in."""
+
+Finish = Literal["nothing", "sentence", "everything"]
+"""What the agent may finish before the session ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +310,42 @@ class InterruptRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class SentenceFinished:
+    """A turn that was to finish its sentence has, and all of it was played."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAlive:
+    """The application knows that somebody is there, although nobody speaks."""
+
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverRequested:
+    """Another agent, whom the Floor knows by this name, is to take over."""
+
+    sample: int
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequested:
+    """The session is to end: at once, or when the agent's sentence or everything it has to say is finished.
+
+    `within` is after how many samples it ends at the latest.
+    """
+
+    sample: int
+    reason: str
+    finish: Finish
+    within: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallerHungUp:
     """The caller is gone."""
 
@@ -343,6 +387,10 @@ FloorInput = (
     | SayCancelled
     | TextReceived
     | InterruptRequested
+    | SentenceFinished
+    | KeptAlive
+    | HandOverRequested
+    | EndRequested
     | CallerHungUp
     | CloseRequested
 )

@@ -137,7 +137,7 @@ class Interrupting(Returning):
     def _listen_to_caller(self, item: inp.SpeechStarted) -> None:
         if self.state is State.AWAY:
             self._go(Trigger.RETURN)
-        self._deadlines.clear("away")
+        self._quiet_pauses()
         self._bound_the_turn(self._open(item.onset, item.listen_from, item.confidence, challenges=None))
 
     # By the application
@@ -177,11 +177,11 @@ class Interrupting(Returning):
                 self._says.remove(say)
                 self._order(do.InterruptTurn(say.turn_id, cause))
 
-    def _drop(self, hearing: Hearing, reason: str) -> None:
+    def _drop(self, hearing: Hearing, reason: str, *, closing: bool = False) -> None:
         """Nobody will answer what is being heard: an admitted turn is interrupted, any other was no turn."""
         self._forget(hearing)
         if hearing.admitted:
-            self._order(do.InterruptTurn(hearing.turn_id, ev.Cause(reason, self._now), hearing.text))
+            self._order(do.InterruptTurn(hearing.turn_id, ev.Cause(reason, self._now), hearing.text, closing))
         else:
             self._order(do.DismissTurn(hearing.turn_id))
             self._emit_dismissed(hearing, reason)

@@ -114,6 +114,14 @@ class SpokenText:
                 return word.start if at < word.stop else at
         return at
 
+    def sentence_end(self, at: int) -> int | None:
+        """Sample after the sentence that lies over sample `at`, or `at` between two of them; None while unknown."""
+        text, words = self.text, self.words()
+        over = sum(word.stop <= at for word in words)
+        if 0 < over < len(words) and words[over].start >= at and _ends(text, words, over - 1):
+            return at
+        return next((words[index].stop for index in range(over, len(words)) if _ends(text, words, index)), None)
+
     def _estimated_words(self, clause: _Clause) -> list[WordTiming]:
         """Words spread over the clause by their length, for a synthesizer that does not tell."""
         chars = max(len(clause.text), 1)
@@ -133,6 +141,15 @@ class SpokenText:
             words.append(WordTiming(bare, at, stop, length * at // chars, length * stop // chars, estimated=True))
         return words
 
+
+def _ends(text: str, words: list[WordTiming], index: int) -> bool:
+    """Whether a sentence ends with this word."""
+    follows = text[words[index].char_stop : words[index + 1].char_start if index + 1 < len(words) else None]
+    return any(mark in follows for mark in _SENTENCE_MARKS)
+
+
+_SENTENCE_MARKS = ".!?…。！？"
+"""Marks that a sentence ends with. A full stop after an abbreviation is taken for one."""
 
 CLOSING = " \t\n.,;:!?…\"'”’)]}—–-"
 """What may follow the last word of a text without being spoken."""

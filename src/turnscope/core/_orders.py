@@ -8,10 +8,12 @@ __all__ = [
     "AbandonTurn",
     "AdmitAttempt",
     "CancelAttempt",
+    "ChangeAgent",
     "CloseSession",
     "DismissTurn",
     "Emit",
     "EndTurn",
+    "FinishSentence",
     "FlushUtterance",
     "InterruptSpeech",
     "InterruptTurn",
@@ -64,7 +66,7 @@ class StopListening:
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """Answer `text`; for a `say`, speak `text` itself.
+    """Answer `text`; with `verbatim`, speak `text` itself; with `prompted`, nobody has said it: do what it says.
 
     A speculative answer is prepared only: nothing of it may be heard, told, remembered or done before `AdmitAttempt`.
     If the answer is `held`, nothing is heard before a `ResumeSpeech`.
@@ -76,6 +78,7 @@ class StartAttempt:
     verbatim: bool
     speculative: bool = False
     held: bool = False
+    prompted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class ResumeSpeech:
 
 @dataclass(frozen=True, slots=True)
 class InterruptTurn:
-    """Shut the gate, cancel the turn's scope and everything in it.
+    """Shut the gate, cancel the turn's scope and everything in it; `closing`, because the session ends.
 
     `asked` is what the caller had said in it by then, to be remembered although it is not answered.
     """
@@ -122,6 +125,14 @@ class InterruptTurn:
     turn_id: int
     cause: Cause
     asked: str = ""
+    closing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FinishSentence:
+    """Speak to the end of the sentence, and tell the Floor: a `SentenceFinished`."""
+
+    turn_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,13 @@ class AbandonTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeAgent:
+    """From the next answer on, the agent of this name speaks."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class CloseSession:
     """The session is over."""
 
@@ -185,6 +203,8 @@ Order = (
     | DismissTurn
     | EndTurn
     | AbandonTurn
+    | FinishSentence
+    | ChangeAgent
     | CloseSession
 )
 """Whatever the Floor can order."""

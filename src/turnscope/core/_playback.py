@@ -65,6 +65,7 @@ class Playback:
         self._chunks: list[Samples] = []
         self._chunks_start = 0
         self._cursor = 0
+        self._limit: int | None = None
         self._ended = False
         self._paused = False
         self._shut = False
@@ -91,6 +92,15 @@ class Playback:
         """There will be no more speech."""
         self._ended = True
 
+    def limit(self, stop: int) -> None:
+        """Play nothing from sample `stop` on."""
+        self._limit = stop
+
+    @property
+    def limit_reached(self) -> bool:
+        """Everything before the limit has been handed out."""
+        return self._limit is not None and self._cursor >= self._limit
+
     @property
     def ended(self) -> bool:
         """All its speech has come."""
@@ -99,7 +109,11 @@ class Playback:
     @property
     def buffered(self) -> int:
         """Samples that wait to be played."""
-        return self.received - self._cursor
+        return max(self._stop - self._cursor, 0)
+
+    @property
+    def _stop(self) -> int:
+        return self.received if self._limit is None else min(self.received, self._limit)
 
     def output_position(self, source: int) -> int | None:
         """Where a sample of the speech was put in the output, the last time that it was; None if it never was."""
@@ -134,7 +148,7 @@ class Playback:
         if self._paused or self._shut or self.buffered == 0:
             return None
         start = self._cursor
-        frame = self._source(start, min(start + count, self.received))
+        frame = self._source(start, min(start + count, self._stop))
         self._cursor = start + len(frame)
         frame = self._levelled(frame, start, at)
         self.heard_until = max(self.heard_until, self._cursor)
@@ -202,7 +216,7 @@ class Playback:
 
     def _fade(self, at: int) -> int:
         start = self._cursor
-        stop = min(start + self.fade_samples, self.received)
+        stop = min(start + self.fade_samples, self._stop)
         sounding, self._sounding = self._sounding, False
         if sounding and stop > start:
             self._tail = fade_out(self._source(start, stop), stop - start, from_gain=self._gain)

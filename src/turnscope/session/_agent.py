@@ -18,6 +18,7 @@ from turnscope.core import (
     InterruptionSettings,
     NewInput,
     ResumeSettings,
+    SilenceSettings,
     Speculation,
     SpeechEdgeSettings,
     TurnMode,
@@ -33,6 +34,7 @@ class Agent:
     """An agent, as an immutable value: one can serve many sessions at once.
 
     Attributes:
+        name: Which agent it is, in events; needed when a session is handed over from one to another.
         vad: Notices speech.
         stt: Understands it.
         llm: Answers.
@@ -63,6 +65,9 @@ class Agent:
         environment: Where callers are, ``"quiet"``, ``"normal"`` or ``"noisy"``: edge settings for there, instead of
             the defaults. Those that are given here hold in any surroundings.
         away_after_s: After so long without anybody speaking the caller counts as away; None for never.
+        silence: What the agent does when nobody speaks; None for nothing.
+        session_timeout_s: The session ends so long after the last sign of life; None for never.
+        connect_timeout_s: A provider that is not connected, its models loaded, after so long cannot be had.
     """
 
     vad: VAD
@@ -92,6 +97,10 @@ class Agent:
     turn_mode: TurnMode = "automatic"
     environment: Environment | None = None
     away_after_s: float | None = None
+    silence: SilenceSettings | None = None
+    session_timeout_s: float | None = 1800.0
+    connect_timeout_s: float = 60.0
+    name: str = "agent"
 
     def __post_init__(self) -> None:
         for name, kind in (("vad", VAD), ("stt", STT), ("llm", LLM), ("tts", TTS)):
@@ -104,17 +113,20 @@ class Agent:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
         if self.environment is not None:
             SpeechEdgeSettings.for_environment(self.environment)
-        for name in ("provider_timeout_s", "answer_timeout_s", "tool_timeout_s", "join_deadline_s"):
+        for name in (
+            "provider_timeout_s",
+            "answer_timeout_s",
+            "tool_timeout_s",
+            "join_deadline_s",
+            "connect_timeout_s",
+        ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.away_after_s is not None and not 0 < self.away_after_s < math.inf:
-            raise ConfigError(f"away_after_s must be positive or None, got {self.away_after_s}")
-        for name in (
-            "max_concurrent_tools",
-            "max_tool_rounds",
-            "max_queued_says",
-            "parallel_clauses",
-        ):
+        for name in ("away_after_s", "session_timeout_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} must be positive or None, got {value}")
+        for name in ("max_concurrent_tools", "max_tool_rounds", "max_queued_says", "parallel_clauses"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
         _ = self.floor_settings  # which are checked when they are made
@@ -134,14 +146,16 @@ class Agent:
     def floor_settings(self) -> FloorSettings:
         """The part of the settings that the Floor decides by."""
         return FloorSettings(
-            self.interruption,
-            self.endpointing,
-            self.join_deadline_s,
-            self.away_after_s,
-            self.answer_timeout_s,
-            self.speculation,
-            self.turn_mode,
-            self.new_input,
+            interruption=self.interruption,
+            endpointing=self.endpointing,
+            join_deadline_s=self.join_deadline_s,
+            away_after_s=self.away_after_s,
+            answer_timeout_s=self.answer_timeout_s,
+            speculation=self.speculation,
+            turn_mode=self.turn_mode,
+            new_input=self.new_input,
+            silence=self.silence,
+            session_timeout_s=self.session_timeout_s,
         )
 
     @property

@@ -61,13 +61,14 @@ class Attempt:
         """Why it was taken back, if it was."""
         self._meter = Meter()
         self._session = context
-        self._context = replace(
+        self.context: TurnContext = replace(
             context,
             llm=MeteredLLM(context.llm, self._meter),
             tts=MeteredTTS(context.tts, self._meter),
             publish=self._publish,
         )
-        self.calling: Calling = Calling(order, self._context, on_settled)
+        """The session as it was when the attempt began: a hand-over that comes later does not reach it."""
+        self.calling: Calling = Calling(order, self.context, on_settled)
         self._untold: list[Event] = []
         """What happened in it before it was admitted."""
         self._finished = False
@@ -93,10 +94,8 @@ class Attempt:
         return self._finished
 
     async def _think_and_speak(self, messages: Callable[[], tuple[Message, ...]]) -> None:
-        thinking = Thinking(
-            self.order, self.request, self._context, self.spoken, self.calling, self.busy, self.admitted
-        )
-        speaking = Speaking(self.order, self.request, self._context, self.spoken, self.voice, self.busy)
+        thinking = Thinking(self.order, self.request, self.context, self.spoken, self.calling, self.busy, self.admitted)
+        speaking = Speaking(self.order, self.request, self.context, self.spoken, self.voice, self.busy)
         ahead = SPECULATIVE_CLAUSES if self.order.speculative else 1
         clauses_out, clauses_in = trio.open_memory_channel[Clause](ahead)
         async with trio.open_nursery() as nursery:
@@ -105,14 +104,14 @@ class Attempt:
                 await self._guarded(partial(self._speak, speaking, clauses_in))
 
     async def _speak(self, speaking: Speaking, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
-        if not self._context.agent.speculation.synthesize and not self.admitted.is_set():
+        if not self.context.agent.speculation.synthesize and not self.admitted.is_set():
             await self.admitted.wait()
         await speaking.run(clauses)
 
     @property
     def asked(self) -> str:
         """What the caller wants answered; empty if the agent speaks of itself."""
-        return "" if self.order.verbatim else self.order.text
+        return "" if self.order.verbatim or self.order.prompted else self.order.text
 
     def admit(self, text: str) -> None:
         """It is the answer to `text`: let it be heard, and tell what has happened in it by now."""
@@ -121,7 +120,7 @@ class Attempt:
         self.voice.admit()
         untold, self._untold = self._untold, []
         for event in untold:
-            self._publish(replace(event, sample=self._context.now()))
+            self._publish(replace(event, sample=self.context.now()))
 
     def _publish(self, event: Event) -> None:
         if self.admitted.is_set():
@@ -143,9 +142,9 @@ class Attempt:
         if cause == "completed":
             played = made
         else:
-            played = min(self._context.playout.to_clock(self.voice.playback.heard_until), made)
+            played = min(self.context.playout.to_clock(self.voice.playback.heard_until), made)
         return AttemptSpent(
-            self._context.now(),
+            self.context.now(),
             self.order.turn_id,
             self.order.attempt,
             cause,

@@ -7,9 +7,17 @@ from typing import TypeVar
 
 import trio
 
-from turnscope._errors import ConfigError, ProviderError
+from turnscope._errors import ConfigError, ProviderError, TransportError
 
-__all__ = ["as_provider_error", "blame", "first_error", "next_item", "open_blamed", "outermost_error"]
+__all__ = [
+    "as_provider_error",
+    "blame",
+    "blame_transport",
+    "first_error",
+    "next_item",
+    "open_blamed",
+    "outermost_error",
+]
 
 T = TypeVar("T")
 
@@ -58,6 +66,18 @@ def blame(provider: str) -> Generator[None]:
         if cancelled is None or failed is None:
             raise
         raise BaseExceptionGroup(group.message, [cancelled, as_provider_error(provider, failed)]) from group
+
+
+@contextmanager
+def blame_transport() -> Generator[None]:
+    """Turn whatever a transport raises into a `TransportError`, with the original as its cause."""
+    try:
+        yield
+    except TransportError:
+        raise
+    except Exception as error:
+        original = first_error(error)
+        raise TransportError(f"{type(original).__name__}: {original}") from original
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import trio
 
-from turnscope._errors import ProviderError
 from turnscope.core import (
     CLOCK_HZ,
     PAUSE_S,
@@ -31,7 +30,9 @@ from turnscope.core import (
     SpeechStopped,
     to_samples,
 )
+from turnscope.providers import VADStream
 from turnscope.session._agent import Agent
+from turnscope.session._blame import as_provider_error, blame, blame_transport
 from turnscope.session._clock import SessionClock
 from turnscope.transports import InputFrame, Transport
 
@@ -82,13 +83,21 @@ class Ears:
         self._ring = RingBuffer(to_samples(RING_S))
         self._arrived = trio.lowlevel.ParkingLot()
         self._resampler = None if self._hz == CLOCK_HZ else Resampler(self._hz, CLOCK_HZ)
-        self._vad = agent.vad.open_stream()
-        self._vad_name = agent.vad.name
+        self._agent = agent
+        self._vad = _open_vad(agent)
         self._vad_cursor = self._ring.cursor(0)
-        self._window = agent.vad.window_samples
-        self._edges: list[tuple[EdgeProfile, SpeechEdges]] = [
-            (profile, SpeechEdges(settings)) for profile, settings in agent.edges.items()
-        ]
+        self._edges = _edges(agent)
+
+    def hand_over(self, agent: Agent) -> None:
+        """Hear with the detector and the settings of another agent from the next window on.
+
+        Speech that goes on meanwhile goes on, unless the detector or the settings differ: then it is found anew.
+        """
+        old, self._agent = self._agent, agent
+        if agent.vad is not old.vad:
+            self._vad = _open_vad(agent)
+        if agent.edges != old.edges:
+            self._edges = _edges(agent)
 
     @property
     def heard_until(self) -> int:
@@ -122,10 +131,14 @@ class Ears:
         while self._speaking():
             for wait_s in (patience_s, GRACE_S):
                 with trio.move_on_after(wait_s):
-                    return await self._transport.receive()
+                    return await self._receive()
             self._hear_silence(self._input_clock.fill(self._clock.position(self._hz)), "paused")
             patience_s = GRACE_S
-        return await self._transport.receive()
+        return await self._receive()
+
+    async def _receive(self) -> InputFrame | None:
+        with blame_transport():
+            return await self._transport.receive()
 
     async def _take(self, frame: InputFrame) -> None:
         samples = frame.samples
@@ -189,13 +202,13 @@ class Ears:
     # Speech in it
 
     def _watch(self) -> None:
-        while self._vad_cursor.available_samples >= self._window:
+        while self._vad_cursor.available_samples >= (window := self._agent.vad.window_samples):
             start = self._vad_cursor.position
             try:
-                probability = self._vad.process(self._vad_cursor.read(self._window))
+                probability = self._vad.process(self._vad_cursor.read(window))
             except Exception as error:
-                raise ProviderError(self._vad_name, f"{type(error).__name__}: {error}") from error
-            self._give_edges(probability, start, start + self._window)
+                raise as_provider_error(self._agent.vad.name, error) from error
+            self._give_edges(probability, start, start + window)
 
     def _give_edges(self, probability: float, start: int, stop: int) -> None:
         for profile, edges in self._edges:
@@ -206,9 +219,18 @@ class Ears:
     def _as_input(self, edge: SpeechEdge, profile: EdgeProfile) -> FloorInput:
         now = self._clock.now()
         if isinstance(edge, SpeechBegan):
-            return SpeechStarted(now, edge.onset, edge.audio_start, profile, edge.confidence, self._vad_name)
-        return SpeechStopped(now, edge.end, profile, self._vad_name)
+            return SpeechStarted(now, edge.onset, edge.audio_start, profile, edge.confidence, self._agent.vad.name)
+        return SpeechStopped(now, edge.end, profile, self._agent.vad.name)
 
 
 def _power(samples: Samples) -> float:
     return float(np.square(samples, dtype=np.float64).mean()) if len(samples) else 0.0
+
+
+def _open_vad(agent: Agent) -> VADStream:
+    with blame(agent.vad.name):
+        return agent.vad.open_stream()
+
+
+def _edges(agent: Agent) -> list[tuple[EdgeProfile, SpeechEdges]]:
+    return [(profile, SpeechEdges(settings)) for profile, settings in agent.edges.items()]

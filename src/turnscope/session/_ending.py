@@ -33,9 +33,6 @@ __all__ = ["Ending"]
 
 _logger = logging.getLogger("turnscope")
 
-CLOSING_REASONS = frozenset({"hung_up", "shutdown", "providers do not stop"})
-"""Causes that end the session, so that its turns have not been interrupted but left."""
-
 NEWER_INPUT = frozenset({"new_input", "user_speaking"})
 """Causes that are something newer from the caller."""
 
@@ -68,15 +65,31 @@ class Ending:
         self._superseding = False
         """Something newer from the caller takes the place of what they asked, unless some of the answer was heard."""
 
-    def cut(self, attempt: Attempt | None, cause: Cause, *, asked: str = "", text_goes_on: bool = False) -> None:
-        """Shut the gate and fix what was heard, at this moment. With `text_goes_on`, more to display may come."""
+    def cut(
+        self,
+        attempt: Attempt | None,
+        cause: Cause,
+        *,
+        asked: str = "",
+        text_goes_on: bool = False,
+        closing: bool = False,
+    ) -> None:
+        """Shut the gate and fix what was heard, at this moment.
+
+        Args:
+            attempt: The attempt at answering, if there is one.
+            cause: Why.
+            asked: What the caller has said, to be remembered.
+            text_goes_on: More to display may come.
+            closing: The session ends: the turn was not interrupted, but left.
+        """
         if self.outcome is not None:
             _release(attempt, "" if text_goes_on else cause.reason)
             return
         self._writing = attempt if text_goes_on else None
         self._superseding = self._context.agent.new_input == "answer_newest" and cause.reason in NEWER_INPUT
         heard, last_sent, silence = self._silence(attempt, cause.reason, asked)
-        if cause.reason in CLOSING_REASONS:
+        if closing:
             self.outcome = HungUp(cause.reason, heard.heard)
             return
         self.outcome = Interrupted(

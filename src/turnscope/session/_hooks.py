@@ -21,9 +21,12 @@ from turnscope.session._zombies import FORCED_ENDINGS, unblock
 if TYPE_CHECKING:
     from turnscope.session._session import Session
 
-__all__ = ["Hook", "HookHandle", "Hooks"]
+__all__ = ["Handler", "Hook", "HookHandle", "Hooks"]
 
 E = TypeVar("E", bound=Event)
+
+Handler = Callable[["Session", E], Awaitable[object] | None]
+"""What is called with the session and an event: a plain function, or a coroutine function."""
 
 HOOK_GRACE_S = 1.0
 """How long hooks may go on after a session has ended, to handle what they were given."""
@@ -47,7 +50,7 @@ class Hook(Generic[E]):
     """
 
     wanted: type[E] | Callable[[Event], bool]
-    handler: Callable[["Session", E], Awaitable[object] | None]
+    handler: Handler[E]
     backlog: int = 1000
 
     @property

@@ -1,9 +1,23 @@
 """The life of a session: how its tasks begin, how it is over, and how everything of it is made to end."""
 
+import logging
+import math
+from typing import get_args
+
 import trio
 
-from turnscope._errors import ProviderError, TransportError, TurnscopeError
-from turnscope.core import CloseRequested, Floor, LoopBlocked, SessionEnded, SessionOpened, State
+from turnscope._errors import ConfigError, ProviderError, TransportError, TurnscopeError
+from turnscope.core import (
+    CloseRequested,
+    EndRequested,
+    Finish,
+    Floor,
+    LoopBlocked,
+    SessionEnded,
+    SessionOpened,
+    State,
+    to_samples,
+)
 from turnscope.session._bus import EventBus
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
@@ -13,8 +27,26 @@ from turnscope.session._toolbox import Toolbox
 from turnscope.session._turns import Turns
 from turnscope.session._watcher import Watcher
 from turnscope.session._zombies import FORCED_ENDINGS
+from turnscope.transports import Transport
 
-__all__ = ["Life"]
+__all__ = ["Life", "end_request"]
+
+_logger = logging.getLogger("turnscope")
+
+
+def end_request(now: int, reason: str, finish: Finish, within_s: float) -> EndRequested:
+    """What the Floor is told when the application wants the session to end.
+
+    Raises:
+        ConfigError: An argument makes no sense.
+    """
+    if finish not in get_args(Finish):
+        raise ConfigError(f"finish must be one of {', '.join(get_args(Finish))}, got {finish!r}")
+    if not reason:
+        raise ConfigError("reason must not be empty")
+    if not 0 < within_s < math.inf:
+        raise ConfigError(f"within_s must be positive, got {within_s}")
+    return EndRequested(now, reason, finish, to_samples(within_s))
 
 
 class Life:
@@ -25,6 +57,7 @@ class Life:
         clock: The session's.
         floor: Knows whether the conversation is over.
         watcher: Drives the Floor.
+        transport: Is told when the session is over.
         ears: Hear the caller.
         playout: Plays to the caller.
         turns: Live in the nursery.
@@ -40,6 +73,7 @@ class Life:
         clock: SessionClock,
         floor: Floor,
         watcher: Watcher,
+        transport: Transport,
         ears: Ears,
         playout: Playout,
         turns: Turns,
@@ -57,6 +91,7 @@ class Life:
         self._clock = clock
         self._floor = floor
         self._watcher = watcher
+        self._transport = transport
         self._ears = ears
         self._playout = playout
         self._turns = turns
@@ -69,7 +104,7 @@ class Life:
     async def start(self) -> None:
         """Begin: from now on the session hears and speaks."""
         self._nursery.start_soon(self._watcher.run, name="watcher")
-        self._nursery.start_soon(self._playout.run, name="playout")
+        self._nursery.start_soon(self._play, name="playout")
         await self._nursery.start(self._tools.own_calls, name="tools")
         self._watcher.feed(SessionOpened(self._clock.now()))
         self._nursery.start_soon(self._hear, name="ears")
@@ -100,6 +135,13 @@ class Life:
             left = self._turns.count_tasks() + self._tools.tasks_left
             self._bus.publish(SessionEnded(self._clock.now(), self._reason, left))
             self._bus.close()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        try:
+            self._transport.close()
+        except Exception:
+            _logger.exception("the transport could not be closed")
 
     def publish_blocked(self, task: str, blocked_s: float) -> None:
         """Say that a task has blocked the event loop."""
@@ -113,6 +155,12 @@ class Life:
         try:
             await self._ears.run()
         except (ProviderError, TransportError) as error:
+            self._fail(error)
+
+    async def _play(self) -> None:
+        try:
+            await self._playout.run()
+        except TransportError as error:
             self._fail(error)
 
     async def _conclude(self) -> None:

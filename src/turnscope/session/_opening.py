@@ -1,29 +1,22 @@
 """The only way into a session: `open_session`, which owns its nursery and its providers' connections."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import trio
 
 from turnscope.core import History
 from turnscope.session._agent import Agent
-from turnscope.session._blame import blame, outermost_error
+from turnscope.session._blame import outermost_error
 from turnscope.session._bus import Sink
+from turnscope.session._connections import open_connections
 from turnscope.session._hooks import Hook
 from turnscope.session._runtime import Runtime, open_runtime
 from turnscope.session._session import Session
 from turnscope.transports import Transport
 
 __all__ = ["open_session"]
-
-T = TypeVar("T")
-
-
-async def _connect(stack: AsyncExitStack, provider: str, connection: AbstractAsyncContextManager[T]) -> T:
-    """Open a provider's connection for as long as `stack` lives."""
-    with blame(provider):
-        return await stack.enter_async_context(connection)
 
 
 @asynccontextmanager
@@ -53,6 +46,7 @@ async def open_session(
 
     Raises:
         ConfigError: A provider cannot be had, with what to do about it.
+        TooManySessions: The runtime serves as many as it may.
         ProviderError: A provider could not be reached, or two at once did not stop when cancelled.
         TransportError: The way to the caller failed.
     """
@@ -60,16 +54,16 @@ async def open_session(
         if runtime is None:
             runtime = await stack.enter_async_context(open_runtime())
         stack.enter_context(runtime.session_place())
-        stt = await _connect(stack, agent.stt.name, agent.stt.connect(runtime.resources))
-        llm = await _connect(stack, agent.llm.name, agent.llm.connect(runtime.resources))
-        tts = await _connect(stack, agent.tts.name, agent.tts.connect(runtime.resources))
+        connections = await stack.enter_async_context(open_connections(runtime.resources))
+        reached = await connections.reach(agent)
         session: Session | None = None
         try:
             async with trio.open_nursery() as nursery:
                 session = Session(
                     agent,
                     transport,
-                    (stt, llm, tts),
+                    connections,
+                    reached,
                     nursery,
                     runtime.tool_compute,
                     session_id=session_id,

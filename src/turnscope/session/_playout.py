@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import trio
 
+from turnscope._errors import TransportError
 from turnscope.core import CLOCK_HZ, Playback, Samples
+from turnscope.session._blame import blame_transport
 from turnscope.session._clock import SessionClock
 from turnscope.transports import Provenance, Transport
 
@@ -48,6 +50,27 @@ class Voice:
         self._playout = playout
         self._put_by = 0
         """Samples that were made before their turn has come."""
+        self._find_stop: Callable[[], int | None] | None = None
+        self._on_stop: Callable[[], None] | None = None
+
+    def stop_at(self, find_stop: Callable[[], int | None], on_stop: Callable[[], None]) -> None:
+        """Play only up to a sample of the speech that may not be known yet.
+
+        Args:
+            find_stop: Is asked before each frame; None while it is not known.
+            on_stop: Called once, when everything up to there has been played.
+        """
+        self._find_stop, self._on_stop = find_stop, on_stop
+        self._playout.wake()
+
+    def look_for_stop(self, *, played: bool) -> None:
+        """See where to stop, if it is known by now; with `played`, everything that was handed over has been played."""
+        if self._find_stop is not None and (stop := self._find_stop()) is not None:
+            self._find_stop = None
+            self.playback.limit(stop)
+        if self._on_stop is not None and self.playback.limit_reached and played:
+            on_stop, self._on_stop = self._on_stop, None
+            on_stop()
 
     async def send(self, samples: Samples) -> None:
         """Have speech played. Waits while `MAX_AHEAD_S` of it are still to be played."""
@@ -147,6 +170,7 @@ class Playout:
         self._work = trio.Event()
         self._idle = trio.lowlevel.ParkingLot()
         self._running = False
+        self._failure: TransportError | None = None
 
     def open(
         self,
@@ -181,8 +205,13 @@ class Playout:
         """
         if not (voice.started and self._transport.lead_samples) or voice.playback.done:
             return
-        waiting = self._handed_over - self._transport.playhead().sample
-        self._transport.clear(voice.response_id)
+        try:
+            with blame_transport():
+                waiting = self._handed_over - self._transport.playhead().sample
+                self._transport.clear(voice.response_id)
+        except TransportError as error:  # whoever orders silence cannot help it; the gate shuts all the same
+            self._failure = error
+            return
         voice.clears += 1
         voice.response_id = f"{voice.name}.fade{voice.clears if voice.clears > 1 else ''}"
         self._sent -= waiting
@@ -207,10 +236,14 @@ class Playout:
             await self._idle.park()
 
     async def run(self) -> None:
-        """Play, until cancelled."""
+        """Play, until cancelled.
+
+        Raises:
+            TransportError: The way to the caller failed.
+        """
         self._running = True
         try:
-            while True:
+            while self._failure is None:
                 voice = self._playable()
                 if voice is None:
                     await self._rest()
@@ -219,6 +252,7 @@ class Playout:
         finally:
             self._running = False
             self._idle.unpark_all()
+        raise self._failure
 
     async def _rest(self) -> None:
         """Wait for something to play, or for the last sample to have been played."""
@@ -235,7 +269,8 @@ class Playout:
         frame = voice.playback.take(self._frame, at)
         if frame is None:
             return
-        self._transport.send(frame, voice.response_id)
+        with blame_transport():
+            self._transport.send(frame, voice.response_id)
         self._handed_over += len(frame)
         self._sent = at + len(frame)
         if not voice.started:
@@ -249,6 +284,7 @@ class Playout:
         """The first voice that has something to play; voices that are done are taken out on the way."""
         while self._voices:
             voice = self._voices[0]
+            voice.look_for_stop(played=self._clock.position(self.hz) >= self._sent)
             if voice.playback.playable:
                 return voice
             if not voice.playback.done or self._clock.position(self.hz) < self._sent:

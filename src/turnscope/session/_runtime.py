@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import trio
 
-from turnscope._errors import ConfigError
+from turnscope._errors import ConfigError, TooManySessions
 from turnscope.providers import Compute, Resources
 from turnscope.session._blocking import BlockingWatch
 
@@ -67,10 +67,10 @@ class Runtime:
         """Take one of the places for sessions.
 
         Raises:
-            ConfigError: All are taken.
+            TooManySessions: All are taken.
         """
         if self._sessions >= self._max_sessions:
-            raise ConfigError(f"this runtime serves at most {self._max_sessions} sessions at once (max_sessions)")
+            raise TooManySessions(self._max_sessions)
         self._sessions += 1
         try:
             yield
@@ -90,8 +90,10 @@ async def open_runtime(
         workers: How many of them.
         tool_workers: How many threads there are for tools that are synchronous functions, beside the others. With
             `compute`, tools run there, too.
-        max_sessions: One more is refused with `ConfigError`.
+        max_sessions: One more is refused with `TooManySessions`.
     """
+    if max_sessions < 1:
+        raise ConfigError(f"max_sessions must be at least 1, got {max_sessions}")
     if compute is not None:
         yield Runtime(compute, compute, max_sessions)
         return

@@ -1,8 +1,9 @@
 """What an application does with a session. The only way to have one is `open_session`."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
@@ -10,15 +11,20 @@ import trio
 
 from turnscope._errors import QueueFull, SessionClosed
 from turnscope.core import (
+    ChangeAgent,
     CloseSession,
     Emit,
     Event,
+    Finish,
     Floor,
+    HandOverRequested,
     History,
     InterruptRequested,
+    KeptAlive,
     Message,
     Order,
     PolicyFailed,
+    ProviderReplaced,
     ReplyRequested,
     SayRequested,
     SpeechStarted,
@@ -28,14 +34,16 @@ from turnscope.core import (
     UserTurnCleared,
     unheard_rest,
 )
-from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection, VoiceOptions
+from turnscope.providers import Compute, VoiceOptions
 from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
+from turnscope.session._connections import Connections
 from turnscope.session._ears import Ears
 from turnscope.session._handles import SpeechHandle, TurnSource
-from turnscope.session._hooks import Hook, HookHandle, Hooks
-from turnscope.session._life import Life
+from turnscope.session._hooks import Handler, Hook, HookHandle, Hooks
+from turnscope.session._life import Life, end_request
+from turnscope.session._line_ups import LineUps, Reached
 from turnscope.session._memory import remember
 from turnscope.session._playout import Playout
 from turnscope.session._requests import Pieces, Request
@@ -69,7 +77,8 @@ class Session:
         self,
         agent: Agent,
         transport: Transport,
-        connections: tuple[STTConnection, LLMConnection, TTSConnection],
+        connections: Connections,
+        reached: Reached,
         nursery: trio.Nursery,
         tool_compute: Compute,
         *,
@@ -82,55 +91,36 @@ class Session:
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
         self.agent = agent
         self._nursery = nursery
-        self._bus = EventBus(sinks)
-        self._clock = SessionClock()
-        self.history: History = remember(agent.history, self._clock, self._bus.publish)
+        self._bus = bus = EventBus(sinks)
+        self._clock = clock = SessionClock()
+        self.history: History = remember(agent.history, clock, bus.publish)
         self._resuming: tuple[Message, SpeechHandle] | None = None
         """The reply that was last gone on with at the application's wish, and what came of it."""
-        self._floor = Floor(agent.floor_settings)
-        self._watcher = Watcher(self._floor, self._clock, self._obey, self._bus)
-        self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish)
-        self._playout = Playout(transport, self._clock)
-        self._tools = Toolbox(
+        self._floor = floor = Floor(agent.floor_settings, agent.name)
+        self._watcher = watcher = Watcher(floor, clock, self._obey, bus)
+        feed, publish = watcher.feed, bus.publish
+        self._ears = ears = Ears(agent, transport, clock, feed, publish)
+        playout = Playout(transport, clock)
+        tools = Toolbox(
             agent,
             compute=tool_compute,
             session_id=session_id,
             metadata=self.metadata,
             history=self.history,
-            now=self._clock.now,
-            feed=self._watcher.feed,
-            publish=self._bus.publish,
+            now=clock.now,
+            feed=feed,
+            publish=publish,
             announce=self.generate_reply,
         )
-        stt, llm, tts = connections
+        connections.on_replaced = lambda name: publish(ProviderReplaced(self.now(), name))
+        self._line_ups = LineUps(agent, reached, connections)
         context = TurnContext(
-            agent,
-            self._clock,
-            self._ears,
-            self._playout,
-            self.history,
-            stt,
-            llm,
-            tts,
-            self._tools,
-            self._watcher.feed,
-            self._bus.publish,
+            agent, clock, ears, playout, self.history, *reached, tools, feed, publish, connections.distrust
         )
-        self._turns = Turns(context, nursery)
-        self._hooks = Hooks(self, self._bus, self._clock, nursery)
-        self._life = Life(
-            nursery,
-            self._clock,
-            self._floor,
-            self._watcher,
-            self._ears,
-            self._playout,
-            self._turns,
-            self._tools,
-            self._bus,
-            self._hooks,
-            agent.join_deadline_s,
-        )
+        self._turns = turns = Turns(context, nursery)
+        self._hooks = on_event = Hooks(self, bus, clock, nursery)
+        join_s = agent.join_deadline_s
+        self._life = Life(nursery, clock, floor, watcher, transport, ears, playout, turns, tools, bus, on_event, join_s)
         for hook in hooks:
             self._hooks.add(hook)
 
@@ -281,6 +271,46 @@ class Session:
         """Silence the running turn, but let the model finish its text until somebody else is to be answered."""
         self._watcher.feed(InterruptRequested(self.now(), reason, speech_only=True))
 
+    async def hand_over(self, agent: Agent) -> None:
+        """Let another agent take over: it gives the next answer, and knows all that was said.
+
+        What is being said goes on to its end, by the agent that began it; an `AgentChanged` event tells when the other
+        one has taken over. The new agent's settings hold from that moment, except for `Agent.history` and
+        `Agent.join_deadline_s`, which stay those of the first agent. Connections of providers that both have are kept,
+        the others are made before this returns and closed when nothing uses them any more.
+
+        Raises:
+            SessionClosed: The session has ended.
+            ConfigError: Another agent of this session has the same name and other settings; or a provider cannot be
+                had.
+            ProviderError: A provider could not be reached: the old agent stays.
+        """
+        self._check_open()
+        self._floor.know(agent.name, agent.floor_settings)
+        await self._line_ups.prepare(agent)
+        self._check_open()
+        self._watcher.feed(HandOverRequested(self.now(), agent.name))
+
+    def keep_alive(self) -> None:
+        """Somebody is there, although nobody speaks: timeouts and re-prompts are counted from now on."""
+        self._watcher.feed(KeptAlive(self.now()))
+
+    def end(self, reason: str = "shutdown", *, finish: Finish = "sentence", within_s: float = 10.0) -> None:
+        """End the session, and return at once: `wait_ended` waits until it has. Idempotent.
+
+        From now on nothing new can be said.
+
+        Args:
+            reason: Why, for events: what was not finished has been left for this reason.
+            finish: What the agent may finish: ``"nothing"``; its ``"sentence"``; or ``"everything"`` that it is saying
+                and was asked to say. The caller can still interrupt it, which ends the session.
+            within_s: After so long it ends in any case.
+
+        Raises:
+            ConfigError: An argument makes no sense.
+        """
+        self._watcher.feed(end_request(self.now(), reason, finish, within_s))
+
     def events(self, capacity: int = EVENT_BACKLOG) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Subscribe to events: ``async with session.events() as events: async for event in events: ...``.
 
@@ -290,26 +320,12 @@ class Session:
         return self._bus.subscribe(capacity)
 
     @overload
-    def on(
-        self, wanted: type[E], handler: Callable[["Session", E], Awaitable[object] | None], *, backlog: int = ...
-    ) -> HookHandle: ...
+    def on(self, wanted: type[E], handler: Handler[E], *, backlog: int = ...) -> HookHandle: ...
 
     @overload
-    def on(
-        self,
-        wanted: Callable[[Event], bool],
-        handler: Callable[["Session", Event], Awaitable[object] | None],
-        *,
-        backlog: int = ...,
-    ) -> HookHandle: ...
+    def on(self, wanted: Callable[[Event], bool], handler: Handler[Event], *, backlog: int = ...) -> HookHandle: ...
 
-    def on(
-        self,
-        wanted: Any,
-        handler: Callable[["Session", Any], Awaitable[object] | None],
-        *,
-        backlog: int = EVENT_BACKLOG,
-    ) -> HookHandle:
+    def on(self, wanted: Any, handler: Handler[Any], *, backlog: int = EVENT_BACKLOG) -> HookHandle:
         """Have `handler` called with the session and each event that is `wanted`, from now on.
 
         To see the very first event as well, give `Hook` objects to `open_session`. What a handler does or fails to do
@@ -348,6 +364,7 @@ class Session:
         most = self.agent.max_queued_says
         if queued and self._floor.queued >= most:
             raise QueueFull(f"{most} things wait to be said already (max_queued_says)")
+        self._watcher.catch_up()  # what is due may begin a turn, too; it has its id first, as in a replay
         return self._turns.prepare(self._floor.reserve_turn_id(), request)
 
     def _handle(self, turn: Turn, *, allow_interruptions: bool) -> SpeechHandle:
@@ -361,11 +378,18 @@ class Session:
                 if isinstance(event, PolicyFailed):
                     _logger.error("the interruption policy %s failed: %s", event.policy, event.message)
                 self._bus.publish(event)
+            case ChangeAgent(name):
+                self._change_agent(name)
             case CloseSession(reason):
                 self._life.close(reason)
             case _:
                 self._turns.obey(order)
 
+    def _change_agent(self, name: str) -> None:
+        self.agent, (stt, llm, tts) = self._line_ups.switch(name)
+        self._turns.context = replace(self._turns.context, agent=self.agent, stt=stt, llm=llm, tts=tts)
+        self._ears.hand_over(self.agent)
+
     def _check_open(self) -> None:
-        if self._floor.state is State.ENDED:
-            raise SessionClosed(f"session {self.id} has ended")
+        if self._floor.state is State.ENDED or self._floor.closing:
+            raise SessionClosed(f"session {self.id} has ended, or is about to")

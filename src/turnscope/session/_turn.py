@@ -25,6 +25,7 @@ from turnscope.core import (
     Message,
     ProviderQuarantined,
     ReplyCut,
+    SentenceFinished,
     SpeculationFailed,
     SpeechComplete,
     StartAttempt,
@@ -65,6 +66,8 @@ class TurnContext:
     tools: Toolbox
     feed: Callable[[FloorInput], None]
     publish: Callable[[Event], None]
+    quarantine: Callable[[str], None]
+    """Has a provider's connection replaced before it is used again."""
 
     def now(self) -> int:
         """The session's time, in samples."""
@@ -92,19 +95,25 @@ class Turn:
     Args:
         turn_id: Its id.
         listen_from: First sample of the caller's audio that it hears; None when there is nothing to listen to.
-        context: The session, as far as a turn may use it.
+        current: Gives the session, as far as a turn may use it, with the agent of the moment.
         request: How the application wants it, if it has begun it.
     """
 
     def __init__(
-        self, turn_id: int, listen_from: int | None, context: TurnContext, request: Request | None = None
+        self,
+        turn_id: int,
+        listen_from: int | None,
+        current: Callable[[], TurnContext],
+        request: Request | None = None,
     ) -> None:
+        context = current()
         self.turn_id = turn_id
         self.scope: trio.CancelScope = trio.CancelScope()
         self._exchange = Exchange()
         self.ending: Ending = Ending(turn_id, context, self._exchange)
         self.task: trio.lowlevel.Task | None = None
         """In which everything of it runs, while it does."""
+        self._current = current
         self._context = context
         self._request = request or Request()
         self._listening = None if listen_from is None else Listening(turn_id, listen_from, context)
@@ -122,7 +131,7 @@ class Turn:
 
     def start_attempt(self, order: StartAttempt) -> None:
         """Begin to answer, or to prepare an answer."""
-        attempt = Attempt(order, self._request_for(order), self._context, self.ending.rewrite, self._attempt_failed)
+        attempt = Attempt(order, self._request_for(order), self._current(), self.ending.rewrite, self._attempt_failed)
         if not order.speculative:
             self._attempt = attempt
         if order.held:
@@ -175,7 +184,7 @@ class Turn:
         if reaction == "pause":
             self._attempt.voice.pause()
         else:
-            self._attempt.voice.duck(db_to_gain(self._context.agent.interruption.duck_db))
+            self._attempt.voice.duck(db_to_gain(self._attempt.context.agent.interruption.duck_db))
 
     def resume_speech(self) -> None:
         """Speak on: from the start of the word that the pause cut, or up from the duck."""
@@ -187,9 +196,26 @@ class Turn:
             if voice.playback.ended:
                 self._context.tell_complete(self.turn_id, self._attempt.spoken.text, voice)
 
-    def interrupt(self, cause: Cause, asked: str = "") -> None:
-        """Silence first; then cancel everything. What was `asked` is remembered. Idempotent."""
-        self.ending.cut(self._attempt, cause, asked=self._to_remember(asked))
+    def finish_sentence(self) -> None:
+        """Speak to the end of the sentence, and say when that was. Idempotent."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        at = attempt.voice.playback.heard_until
+        attempt.voice.stop_at(
+            lambda: attempt.spoken.sentence_end(at),
+            lambda: self._context.feed(SentenceFinished(self._context.now(), self.turn_id)),
+        )
+
+    def interrupt(self, cause: Cause, asked: str = "", *, closing: bool = False) -> None:
+        """Silence first; then cancel everything. What was `asked` is remembered. Idempotent.
+
+        Args:
+            cause: Why.
+            asked: What the caller had said.
+            closing: Because the session ends.
+        """
+        self.ending.cut(self._attempt, cause, asked=self._to_remember(asked), closing=closing)
         self.scope.cancel(reason=cause.reason)
         if cause.reason == "user_speaking" and isinstance(self.ending.outcome, Interrupted):
             self._context.feed(ReplyCut(self._context.now(), self.turn_id, self.ending.outcome.unheard))
@@ -233,6 +259,8 @@ class Turn:
         self._abandoned = True
         culprit = self._culprit()
         self._context.publish(ProviderQuarantined(self._context.now(), self.turn_id, culprit))
+        for name in culprit.split(", "):
+            self._context.quarantine(name)
         self._settle_all()
         self.ending.publish(joined=False, blamed=culprit)
 
@@ -307,7 +335,7 @@ class Turn:
 
     def _finish(self) -> None:
         if not self._dismissed:  # without an outcome by now, the whole session was cancelled from outside
-            self.ending.cut(self._attempt, Cause("shutdown", self._context.now()))
+            self.ending.cut(self._attempt, Cause("shutdown", self._context.now()), closing=True)
         self._orders_in.close()
         self._orders_out.close()
         if not self._abandoned:
@@ -336,14 +364,15 @@ class Turn:
 
     def _request_for(self, order: StartAttempt) -> Request:
         """The caller may ask for nothing but that the agent goes on with what they cut off."""
-        settings = self._context.agent.resume
-        if not order.verbatim and asks_to_go_on(order.text, settings.phrases):
+        settings = self._current().agent.resume
+        if not (order.verbatim or order.prompted) and asks_to_go_on(order.text, settings.phrases):
             return replace(self._request, resumes=self._context.history.resumable(settings.max_turns_between))
         return self._request
 
     def _messages(self, attempt: Attempt) -> tuple[Message, ...]:
-        instructions = self._context.agent.instructions
+        instructions = attempt.context.agent.instructions
         system = (Message("system", instructions),) if instructions else ()
+        prompt = (Message("system", attempt.order.text),) if attempt.order.prompted else ()
         so_far = self._exchange.so_far(attempt.asked, attempt.spoken.text, attempt.calling.rounds)
         told = (Message("system", self._request.instructions),) if self._request.instructions else ()
-        return (*system, *self._context.history.prompt(*so_far), *told)
+        return (*system, *self._context.history.prompt(*prompt, *so_far), *told)

@@ -8,6 +8,7 @@ from turnscope.core import (
     CancelAttempt,
     DismissTurn,
     EndTurn,
+    FinishSentence,
     FlushUtterance,
     InterruptSpeech,
     InterruptTurn,
@@ -30,7 +31,7 @@ class Turns:
     """Makes turns, runs them in the session's nursery, and hands orders to the one that they are for.
 
     Args:
-        context: The session, as far as a turn may use it.
+        context: The session, as far as a turn may use it, with the agent that begins.
         nursery: Where they run.
     """
 
@@ -39,13 +40,14 @@ class Turns:
         """Those that live and those that are still to begin, by their ids."""
         self.running: set[int] = set()
         """The ids of those that have tasks."""
-        self._context = context
+        self.context: TurnContext = context
+        """What a turn, or an attempt, that begins now is given."""
         self._nursery = nursery
         self._gone = trio.lowlevel.ParkingLot()
 
     def prepare(self, turn_id: int, request: Request) -> Turn:
         """A turn of the application's, which is run when the Floor opens it."""
-        turn = Turn(turn_id, None, self._context, request)
+        turn = Turn(turn_id, None, self._current, request)
         self.known[turn_id] = turn
         return turn
 
@@ -60,8 +62,8 @@ class Turns:
 
     def _obey_for(self, turn: Turn, order: Order) -> None:
         match order:
-            case InterruptTurn(turn_id, cause, asked):
-                turn.interrupt(cause, asked)
+            case InterruptTurn(turn_id, cause, asked, closing):
+                turn.interrupt(cause, asked, closing=closing)
                 if turn_id not in self.running:
                     self.known.pop(turn_id)
                     turn.end_unstarted()
@@ -71,6 +73,8 @@ class Turns:
                 turn.yield_speech(reaction)
             case ResumeSpeech():
                 turn.resume_speech()
+            case FinishSentence():
+                turn.finish_sentence()
             case FlushUtterance():
                 turn.flush_utterance()
             case ListenOn(_, listen_from):
@@ -90,8 +94,11 @@ class Turns:
             case AbandonTurn():
                 turn.abandon()
 
+    def _current(self) -> TurnContext:
+        return self.context
+
     def _open(self, order: OpenTurn) -> None:
-        turn = self.known.setdefault(order.turn_id, Turn(order.turn_id, order.listen_from, self._context))
+        turn = self.known.setdefault(order.turn_id, Turn(order.turn_id, order.listen_from, self._current))
         self.running.add(order.turn_id)
         self._nursery.start_soon(self._run, turn, name=f"turn {order.turn_id}")
 

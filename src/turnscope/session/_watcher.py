@@ -69,6 +69,12 @@ class Watcher:
         if deadline is not None and deadline <= before and not isinstance(self._inbox[0][3], DeadlineReached):
             self._put(DeadlineReached(before))
 
+    def catch_up(self) -> None:
+        """Take a deadline that is due by now, if there is one: what follows from it comes before what is asked for."""
+        deadline, now = self._floor.deadline, self._clock.now()
+        if deadline is not None and deadline <= now:
+            self.feed(DeadlineReached(now))
+
     async def run(self) -> None:
         """Keep the Floor's deadlines, until cancelled."""
         while True:
@@ -76,9 +82,7 @@ class Watcher:
                 self._set_timer()
                 await trio.sleep_forever()
             # Another input may have come at the same instant and taken the deadline along: then there is a later one.
-            deadline, now = self._floor.deadline, self._clock.now()
-            if deadline is not None and deadline <= now:
-                self.feed(DeadlineReached(now))
+            self.catch_up()
 
     def _set_timer(self) -> None:
         if self._timer is not None:

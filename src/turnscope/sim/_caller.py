@@ -188,6 +188,9 @@ class CallerTransport:
         sent = sum(len(samples) for _, samples in self._agent)
         return Playhead(sent + self._cleared - max(self._sent_until - now, 0), "measured")
 
+    def close(self) -> None:
+        """Nothing is held that would have to be closed."""
+
     # What was said
 
     @property

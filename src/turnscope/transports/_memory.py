@@ -118,7 +118,7 @@ class MemoryTransport:
         return Playhead(self._sent - self._line.output_samples, "acknowledged")
 
     def close(self) -> None:
-        """The session is over: the caller's `receive` ends after what was sent. Idempotent."""
+        """The session is over: the caller's `receive` ends after what was sent. See `Transport.close`."""
         self._line.closed = True
         self._line.input_changed.unpark_all()
         self._line.output_changed.unpark_all()

@@ -47,8 +47,8 @@ class Playhead:
 class Transport(Protocol):
     """Moves one caller's audio both ways.
 
-    Opening and closing are the business of whoever makes it; a session only uses it. One task receives. After the
-    caller has hung up, `send` and `clear` do nothing.
+    Opening it is the business of whoever makes it; a session uses it and says when it is over. One task receives. After
+    the caller has hung up, `send` and `clear` do nothing.
     """
 
     @property
@@ -98,4 +98,8 @@ class Transport(Protocol):
 
     def playhead(self) -> Playhead:
         """How far the caller's end has come by now."""
+        ...
+
+    def close(self) -> None:
+        """The session is over: nothing more is sent or received. The far end may be told. Idempotent."""
         ...

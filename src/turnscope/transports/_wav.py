@@ -153,6 +153,9 @@ class WavTransport:
             waiting += block.stop - max(block.start, now)
         return Playhead(self._sent - waiting, "measured")
 
+    def close(self) -> None:
+        """Nothing is held that would have to be closed. See `Transport.close`."""
+
     def agent_audio(self) -> Samples:
         """What the caller has heard, at `output_hz`, from the beginning of the stream on.
 
