@@ -4,7 +4,8 @@ from turnscope.core._attempt_events import AttemptSpent, SpeculationAdmitted, Sp
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
-from turnscope.core._ear_events import ClockCorrected, InputGap
+from turnscope.core._ear_events import ClockCorrected, EchoIgnored, InputGap
+from turnscope.core._echo import ECHO_MAX_DELAY_S, ECHO_MIN_S, echo_score
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
     TURN_EDGES,
@@ -109,6 +110,7 @@ from turnscope.core._inputs import (
     UserTurnCleared,
 )
 from turnscope.core._interruption_settings import InterruptionSettings, MakeGood
+from turnscope.core._jitter import JitterBuffer, JitterCounts, JitterSettings, OrderedFrame, Packet
 from turnscope.core._ledger import HeardText, SpokenText
 from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
 from turnscope.core._messages import Message, Role, ToolCall
@@ -173,6 +175,8 @@ __all__ = [
     "BACKCHANNELS",
     "BARGE_IN_EDGES",
     "CLOCK_HZ",
+    "ECHO_MAX_DELAY_S",
+    "ECHO_MIN_S",
     "ENGLISH_ABBREVIATIONS",
     "GATE",
     "GO_ON",
@@ -212,6 +216,7 @@ __all__ = [
     "DeadlineReached",
     "Decided",
     "DismissTurn",
+    "EchoIgnored",
     "EdgeProfile",
     "Emit",
     "EndTurn",
@@ -252,6 +257,9 @@ __all__ = [
     "InterruptionCounts",
     "InterruptionPolicy",
     "InterruptionSettings",
+    "JitterBuffer",
+    "JitterCounts",
+    "JitterSettings",
     "Latency",
     "ListenFailed",
     "ListenOn",
@@ -266,8 +274,10 @@ __all__ = [
     "NewInput",
     "OpenTurn",
     "Order",
+    "OrderedFrame",
     "Outcome",
     "OverlapRecord",
+    "Packet",
     "Phase",
     "PhaseProfile",
     "Phases",
@@ -364,6 +374,7 @@ __all__ = [
     "content_words",
     "count_interruptions",
     "db_to_gain",
+    "echo_score",
     "estimate_tokens",
     "event_to_dict",
     "fade_in",

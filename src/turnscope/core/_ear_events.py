@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from turnscope.core._events import Event
 
-__all__ = ["ClockCorrected", "InputGap"]
+__all__ = ["ClockCorrected", "EchoIgnored", "InputGap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,12 @@ class ClockCorrected(Event):
     """The caller's clock had run apart from ours: so many samples of silence were put in, or if negative left out."""
 
     correction: int
+
+
+@dataclass(frozen=True, slots=True)
+class EchoIgnored(Event):
+    """What was heard from sample `start` to before `stop` was the agent's own voice, to the share `score`."""
+
+    start: int
+    stop: int
+    score: float

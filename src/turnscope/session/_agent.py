@@ -43,6 +43,7 @@ class Agent:
         turn_edges: What counts as speech when the caller may start a turn.
         barge_in_edges: What counts as speech while the agent is audible.
         interruption: What an interruption does, and who says that it is one.
+        echo_guard: Whether the agent's own voice in the caller's microphone is recognized and ignored.
         endpointing: When the caller's turn is over.
         clauses: How the reply is cut for the synthesizer.
         new_input: What becomes of what the caller said when they say or type something else before anything of its
@@ -76,6 +77,7 @@ class Agent:
     barge_in_edges: SpeechEdgeSettings = BARGE_IN_EDGES
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
     endpointing: Endpointing = field(default_factory=Endpointing)
+    echo_guard: bool = True
     clauses: ClauseSettings = field(default_factory=ClauseSettings)
     new_input: NewInput = "merge"
     resume: ResumeSettings = field(default_factory=ResumeSettings)

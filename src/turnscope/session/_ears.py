@@ -14,8 +14,10 @@ from turnscope.core import (
     PAUSE_S,
     CallerHungUp,
     ClockCorrected,
+    EchoIgnored,
     EdgeProfile,
     Event,
+    EvidenceReceived,
     FloorInput,
     GapReason,
     InputClock,
@@ -33,6 +35,8 @@ from turnscope.core import (
 )
 from turnscope.session._agent import Agent
 from turnscope.session._clock import SessionClock
+from turnscope.session._echo_guard import EchoGuard
+from turnscope.session._far_end import FarEnd
 from turnscope.transports import InputFrame, Transport
 
 __all__ = ["Ears"]
@@ -63,6 +67,7 @@ class Ears:
         clock: The session's.
         feed: Takes what was noticed; called from within the ears' task, must not block.
         publish: Takes what is to be told about the audio itself; alike.
+        far_end: What the agent plays.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class Ears:
         clock: SessionClock,
         feed: Callable[[FloorInput], None],
         publish: Callable[[Event], None],
+        far_end: FarEnd,
     ) -> None:
         self._transport = transport
         self._clock = clock
@@ -89,6 +95,9 @@ class Ears:
         self._edges: list[tuple[EdgeProfile, SpeechEdges]] = [
             (profile, SpeechEdges(settings)) for profile, settings in agent.edges.items()
         ]
+        self._guard: EchoGuard | None = None
+        if agent.echo_guard:
+            self._guard = EchoGuard(self._ring, far_end, self._pass_on, self._tell_echo, self._ignore_echo)
 
     @property
     def heard_until(self) -> int:
@@ -201,7 +210,18 @@ class Ears:
         for profile, edges in self._edges:
             edge = edges.receive(probability, start, stop)
             if edge is not None:
-                self._feed(self._as_input(edge, profile))
+                (self._pass_on if self._guard is None else self._guard.take)(edge, profile)
+        if self._guard is not None:
+            self._guard.hear(stop)
+
+    def _pass_on(self, edge: SpeechEdge, profile: EdgeProfile) -> None:
+        self._feed(self._as_input(edge, profile))
+
+    def _tell_echo(self, score: float, stop: int) -> None:
+        self._feed(EvidenceReceived(self._clock.now(), 0, "echo", score, stop))
+
+    def _ignore_echo(self, start: int, stop: int, score: float) -> None:
+        self._publish(EchoIgnored(self._clock.now(), start, stop, score))
 
     def _as_input(self, edge: SpeechEdge, profile: EdgeProfile) -> FloorInput:
         now = self._clock.now()

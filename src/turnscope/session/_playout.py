@@ -7,6 +7,7 @@ import trio
 
 from turnscope.core import CLOCK_HZ, Playback, Samples
 from turnscope.session._clock import SessionClock
+from turnscope.session._far_end import FarEnd
 from turnscope.transports import Provenance, Transport
 
 __all__ = ["Playout", "Voice"]
@@ -126,11 +127,13 @@ class Playout:
     Args:
         transport: Where the frames go.
         clock: The session's.
+        far_end: Told what is played, and when.
     """
 
-    def __init__(self, transport: Transport, clock: SessionClock) -> None:
+    def __init__(self, transport: Transport, clock: SessionClock, far_end: FarEnd) -> None:
         self._transport = transport
         self._clock = clock
+        self._far_end = far_end
         self.hz: int = transport.output_hz
         self.max_ahead: int = round(MAX_AHEAD_S * self.hz)
         in_flight = round(IN_FLIGHT_S * self.hz)
@@ -186,6 +189,7 @@ class Playout:
         voice.clears += 1
         voice.response_id = f"{voice.name}.fade{voice.clears if voice.clears > 1 else ''}"
         self._sent -= waiting
+        self._far_end.drop(self._sent)
         self._nap.cancel()  # the fade is due now
         voice.playback.take_back(waiting)
 
@@ -236,6 +240,7 @@ class Playout:
         if frame is None:
             return
         self._transport.send(frame, voice.response_id)
+        self._far_end.play(at, frame)
         self._handed_over += len(frame)
         self._sent = at + len(frame)
         if not voice.started:

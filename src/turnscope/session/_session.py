@@ -33,6 +33,7 @@ from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
+from turnscope.session._far_end import FarEnd
 from turnscope.session._handles import SpeechHandle, TurnSource
 from turnscope.session._hooks import Hook, HookHandle, Hooks
 from turnscope.session._life import Life
@@ -89,8 +90,9 @@ class Session:
         """The reply that was last gone on with at the application's wish, and what came of it."""
         self._floor = Floor(agent.floor_settings)
         self._watcher = Watcher(self._floor, self._clock, self._obey, self._bus)
-        self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish)
-        self._playout = Playout(transport, self._clock)
+        far_end = FarEnd(transport.output_hz)
+        self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish, far_end)
+        self._playout = Playout(transport, self._clock, far_end)
         self._tools = Toolbox(
             agent,
             compute=tool_compute,
