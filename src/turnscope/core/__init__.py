@@ -4,7 +4,7 @@ from turnscope.core._attempt_events import AttemptSpent, SpeculationAdmitted, Sp
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
-from turnscope.core._ear_events import ClockCorrected, EchoIgnored, InputGap
+from turnscope.core._ear_events import ClockCorrected, EchoIgnored, InputGap, StageFailed
 from turnscope.core._echo import ECHO_MAX_DELAY_S, ECHO_MIN_S, echo_score
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
@@ -332,6 +332,7 @@ __all__ = [
     "SpendLedger",
     "SpendRecord",
     "SpokenText",
+    "StageFailed",
     "StartAttempt",
     "State",
     "StateChanged",

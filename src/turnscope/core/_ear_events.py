@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from turnscope.core._events import Event
 
-__all__ = ["ClockCorrected", "EchoIgnored", "InputGap"]
+__all__ = ["ClockCorrected", "EchoIgnored", "InputGap", "StageFailed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,11 @@ class EchoIgnored(Event):
     start: int
     stop: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed(Event):
+    """A stage that the caller's audio passes has failed, and is left out from now on. Nothing else changes."""
+
+    stage: str
+    message: str

@@ -8,6 +8,8 @@ from turnscope.providers._protocols import (
     STT,
     TTS,
     VAD,
+    AudioStage,
+    AudioStageStream,
     Compute,
     LLMConnection,
     LLMItem,
@@ -26,6 +28,7 @@ from turnscope.providers._protocols import (
 )
 from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
+from turnscope.providers._webrtc import WebRTCAudio
 from turnscope.providers._whisper import WhisperSTT
 
 __all__ = [
@@ -33,6 +36,8 @@ __all__ = [
     "STT",
     "TTS",
     "VAD",
+    "AudioStage",
+    "AudioStageStream",
     "Compute",
     "EnergyVAD",
     "LLMConnection",
@@ -54,6 +59,7 @@ __all__ = [
     "Usage",
     "VADStream",
     "VoiceOptions",
+    "WebRTCAudio",
     "WhisperSTT",
     "applies_volume",
 ]

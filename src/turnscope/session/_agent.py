@@ -22,7 +22,7 @@ from turnscope.core import (
     SpeechEdgeSettings,
     TurnMode,
 )
-from turnscope.providers import LLM, STT, TTS, VAD, VoiceOptions
+from turnscope.providers import LLM, STT, TTS, VAD, AudioStage, VoiceOptions
 from turnscope.session._tool import Tool
 
 __all__ = ["Agent"]
@@ -43,6 +43,7 @@ class Agent:
         turn_edges: What counts as speech when the caller may start a turn.
         barge_in_edges: What counts as speech while the agent is audible.
         interruption: What an interruption does, and who says that it is one.
+        stages: What the caller's audio passes before anybody hears it, in this order.
         echo_guard: Whether the agent's own voice in the caller's microphone is recognized and ignored.
         endpointing: When the caller's turn is over.
         clauses: How the reply is cut for the synthesizer.
@@ -77,6 +78,7 @@ class Agent:
     barge_in_edges: SpeechEdgeSettings = BARGE_IN_EDGES
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
     endpointing: Endpointing = field(default_factory=Endpointing)
+    stages: tuple[AudioStage, ...] = ()
     echo_guard: bool = True
     clauses: ClauseSettings = field(default_factory=ClauseSettings)
     new_input: NewInput = "merge"

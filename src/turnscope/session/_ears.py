@@ -31,12 +31,14 @@ from turnscope.core import (
     SpeechEdges,
     SpeechStarted,
     SpeechStopped,
+    StageFailed,
     to_samples,
 )
 from turnscope.session._agent import Agent
 from turnscope.session._clock import SessionClock
 from turnscope.session._echo_guard import EchoGuard
 from turnscope.session._far_end import FarEnd
+from turnscope.session._stages import Stages
 from turnscope.transports import InputFrame, Transport
 
 __all__ = ["Ears"]
@@ -88,6 +90,7 @@ class Ears:
         self._ring = RingBuffer(to_samples(RING_S))
         self._arrived = trio.lowlevel.ParkingLot()
         self._resampler = None if self._hz == CLOCK_HZ else Resampler(self._hz, CLOCK_HZ)
+        self._stages = Stages(agent.stages, far_end, self._leave_out)
         self._vad = agent.vad.open_stream()
         self._vad_name = agent.vad.name
         self._vad_cursor = self._ring.cursor(0)
@@ -167,7 +170,8 @@ class Ears:
     def _hear_silence(self, gap: int, reason: GapReason) -> None:
         """Silence where audio is missing: those who listen hear it, the detector is spared it."""
         if self._resampler is not None:
-            self._ring.write(self._resampler.flush())
+            self._ring.write(self._stages.process(self._resampler.flush(), self._ring.end))
+        self._ring.write(self._stages.flush())
         start, stop = self._ring.end, self._ring.end + round(gap * CLOCK_HZ / self._hz)
         if stop > start:
             self._publish(InputGap(self._clock.now(), start, stop, reason))
@@ -183,7 +187,11 @@ class Ears:
         self._watch()
 
     def _write(self, samples: Samples) -> None:
-        self._ring.write(samples if self._resampler is None else self._resampler.process(samples))
+        at_clock_rate = samples if self._resampler is None else self._resampler.process(samples)
+        self._ring.write(self._stages.process(at_clock_rate, self._ring.end))
+
+    def _leave_out(self, stage: str, message: str) -> None:
+        self._publish(StageFailed(self._clock.now(), stage, message))
 
     def _speaking(self) -> bool:
         """Somebody speaks, or may have begun to."""
