@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnscope._errors import AudioError
-from turnscope.core import CLOCK_HZ, ECHO_MAX_DELAY_S, Evidence, Samples, Verdict, WordsPolicy, echo_score, to_samples
+from turnscope.core import (
+    CLOCK_HZ,
+    ECHO_MAX_DELAY_S,
+    Evidence,
+    Samples,
+    Verdict,
+    WordsPolicy,
+    echo_score,
+    own_words_share,
+    to_samples,
+)
 
 LEAD = to_samples(ECHO_MAX_DELAY_S)
 
@@ -89,3 +99,25 @@ def test_the_default_policy_takes_no_echo_for_an_interruption(stopped: bool, ver
     said = Evidence(3 * CLOCK_HZ, CLOCK_HZ, end, 0.9, "stop now", True, ("stop", "stop now"), False, (("echo", 0.9),))
     assert WordsPolicy().judge(said).verdict is verdict
     assert WordsPolicy(max_echo=0.95).judge(said).verdict is Verdict.CONFIRM
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("two lattes, and", 1.0),
+        ("Two Lattes", 1.0),
+        ("wait two lattes", 2 / 3),
+        ("stop", 0.0),
+        ("lattes two", 0.5),
+        ("", 0.0),
+    ],
+)
+def test_words_are_the_agents_own_as_far_as_they_stand_in_its_text_in_a_row(text: str, share: float) -> None:
+    assert own_words_share(text, "Your order is two lattes and a mocha.") == share
+
+
+@pytest.mark.parametrize(("own", "verdict"), [(1.0, Verdict.DISMISS), (0.8, Verdict.CONFIRM)])
+def test_a_doubtful_echo_of_the_agents_own_words_is_no_interruption(own: float, verdict: Verdict) -> None:
+    scores = (("echo", 0.5), ("own_words", own))
+    said = Evidence(3 * CLOCK_HZ, CLOCK_HZ, 2 * CLOCK_HZ, 0.9, "two lattes", True, ("two lattes",), False, scores)
+    assert WordsPolicy().judge(said).verdict is verdict

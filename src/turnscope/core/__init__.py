@@ -5,7 +5,7 @@ from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, sec
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
 from turnscope.core._ear_events import ClockCorrected, EchoIgnored, InputGap, StageFailed
-from turnscope.core._echo import ECHO_MAX_DELAY_S, ECHO_MIN_S, echo_score
+from turnscope.core._echo import ECHO_MAX_DELAY_S, echo_score, own_words_share
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
     TURN_EDGES,
@@ -76,7 +76,7 @@ from turnscope.core._floor_settings import FloorSettings, NewInput, TurnMode
 from turnscope.core._gate import GATE, Admission, Mute, admit, mute_in_force
 from turnscope.core._history import History, HistoryChange, HistoryChangeKind
 from turnscope.core._history_settings import HistorySettings, TokenCounter, estimate_tokens
-from turnscope.core._input_clock import PAUSE_S, GapReason, InputClock, Placement
+from turnscope.core._input_clock import GapReason, InputClock, Placement
 from turnscope.core._input_log import input_from_dict, input_rank, input_to_dict
 from turnscope.core._inputs import (
     AttemptCommitted,
@@ -176,11 +176,9 @@ __all__ = [
     "BARGE_IN_EDGES",
     "CLOCK_HZ",
     "ECHO_MAX_DELAY_S",
-    "ECHO_MIN_S",
     "ENGLISH_ABBREVIATIONS",
     "GATE",
     "GO_ON",
-    "PAUSE_S",
     "PHASES",
     "RECENT_TRANSCRIPTS",
     "TRANSITIONS",
@@ -390,6 +388,7 @@ __all__ = [
     "input_to_dict",
     "mute_in_force",
     "next_state",
+    "own_words_share",
     "parse_lexicon",
     "resample",
     "seconds",

@@ -7,6 +7,7 @@ it, in time and frequency?* That asks less of the way the sound took: long rever
 matter. Pure functions of arrays.
 """
 
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy.typing as npt
 from turnscope._errors import AudioError
 from turnscope.core._audio import CLOCK_HZ, Samples
 from turnscope.core._resample import resample
+from turnscope.core._speculation import spoken_words
 
-__all__ = ["ECHO_MAX_DELAY_S", "ECHO_MIN_S", "echo_score"]
+__all__ = ["ECHO_MAX_DELAY_S", "echo_score", "own_words_share"]
 
 ECHO_MAX_DELAY_S = 0.5
 """How late an echo is looked for: what sound cards, jitter buffers and the way through the air take together."""
 
-ECHO_MIN_S = 0.2
+_LEAST_S = 0.2
 """Less sound than this says nothing."""
 
 _Doubles = npt.NDArray[np.float64]
@@ -77,7 +79,7 @@ def echo_score(near: Samples, far: Samples, judged: int) -> float:
         judged: The score is about the last so many samples of `near`. What comes before helps to know the echo's way.
 
     Returns:
-        0.0 (none of it) to 1.0 (all of it), as a share of its power. 0.0 for less than `ECHO_MIN_S` of sound, and where
+        0.0 (none of it) to 1.0 (all of it), as a share of its power. 0.0 for less than 0.2 s of sound, and where
         the agent was silent. Measured with a synthetic voice in ten rooms: echoes have 0.9 or more, a caller's voice
         that is as loud as the echo that it covers 0.6 or less.
 
@@ -86,13 +88,28 @@ def echo_score(near: Samples, far: Samples, judged: int) -> float:
     """
     if near.ndim != 1 or far.ndim != 1 or len(far) < len(near) or not 0 < judged <= len(near):
         raise AudioError(f"near, far and judged do not fit: {near.shape}, {far.shape}, {judged}")
-    if len(near) < ECHO_MIN_S * CLOCK_HZ or _power(far) < _SILENT or not near[-judged:].any():
+    if len(near) < _LEAST_S * CLOCK_HZ or _power(far) < _SILENT or not near[-judged:].any():
         return 0.0
     stretch = _Stretch(near, far, judged)
     score = _filter_share(stretch)
     if score >= _BANDS_LEAST and len(near) >= _BANDS_MIN_S * CLOCK_HZ:
         score = max(score, 1 - _BANDS_SLOPE * (1 - _band_share(stretch)))
     return min(max(score, 0.0), 1.0)
+
+
+def own_words_share(text: str, spoken: str) -> float:
+    """How much of what was understood is what the agent says itself: the share of its words that stand there in a row.
+
+    Args:
+        text: What was understood of the caller.
+        spoken: What the agent says just now.
+
+    Returns:
+        0.0 (none of it) to 1.0 (all of it); 0.0 without words.
+    """
+    words, own = spoken_words(text), spoken_words(spoken)
+    match = SequenceMatcher(None, words, own, autojunk=False).find_longest_match()
+    return match.size / len(words) if words else 0.0
 
 
 def _power(samples: Samples) -> float:

@@ -11,7 +11,6 @@ import trio
 from turnscope._errors import ProviderError
 from turnscope.core import (
     CLOCK_HZ,
-    PAUSE_S,
     CallerHungUp,
     ClockCorrected,
     EchoIgnored,
@@ -121,9 +120,9 @@ class Ears:
 
     async def run(self) -> None:
         """Hear until the caller hangs up."""
-        patience_s = PAUSE_S
+        patience_s = self._input_clock.pause_s
         while (frame := await self._next_frame(patience_s)) is not None:
-            patience_s = PAUSE_S + len(frame.samples) / self._hz
+            patience_s = self._input_clock.pause_s + len(frame.samples) / self._hz
             await self._take(frame)
         self._feed(CallerHungUp(self._clock.now()))
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from turnscope.core import (
     ECHO_MAX_DELAY_S,
-    ECHO_MIN_S,
     EdgeProfile,
     RingBuffer,
     SpeechBegan,
@@ -28,12 +27,15 @@ ECHO_SCORE = 0.65
 CLEAR_SCORE = 0.5
 """What has waited is let go when its score is below `ECHO_SCORE` twice running, or once below this."""
 
+ENOUGH = to_samples(0.2)
+"""The agent must have been audible for so long until a score says anything."""
+
 SHORT = to_samples(0.1)
 SHORT_SCORE = 0.3
 """The score of less speech than this is so uncertain that only a lower one lets an onset pass at once."""
 
 TRUSTED_SCORE = 0.9
-TRUST_AFTER = to_samples(2.0)
+TRUST_AFTER = to_samples(1.0)
 """After so much of the agent's speech in which the microphone heard none, onsets pass unless an echo is that clear.
 
 With headphones there is nothing to guard against, and a caller should be noticed at once.
@@ -197,6 +199,6 @@ class EchoGuard:
         far = self._far_end.read(begin - to_samples(ECHO_MAX_DELAY_S), until)
         blocks = far[len(far) % _BLOCK :].reshape(-1, _BLOCK)
         audible = int((np.square(blocks).mean(axis=1) > _AUDIBLE).sum()) * _BLOCK
-        if audible < to_samples(ECHO_MIN_S):
+        if audible < ENOUGH:
             return None if audible or until - start < SHORT else 0.0
         return echo_score(self._ring.read(begin, until), far, until - start)

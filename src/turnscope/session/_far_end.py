@@ -1,5 +1,6 @@
 """What the agent played, and when: the reference by which an echo of it is known, or taken out."""
 
+from collections import deque
 from math import gcd
 
 import numpy as np
@@ -14,6 +15,9 @@ KEPT_S = 3.0
 MARGIN_S = 0.01
 """What is resampled beside the stretch that is wanted, as the filter looks to both sides."""
 
+SAID_CLAUSES = 4
+"""How many clauses back its words are its own: those in the making, the one that is heard, and the one before."""
+
 
 class FarEnd:
     """The last seconds of the agent's sound, in its place on the session's clock.
@@ -27,6 +31,7 @@ class FarEnd:
         self._kept: Samples = np.zeros(round(KEPT_S * hz), np.float32)
         self._until = 0
         """Position after the last sample that was played, or will be."""
+        self._said: deque[str] = deque(maxlen=SAID_CLAUSES)
         common = gcd(hz, CLOCK_HZ)
         self._step, self._clock_step = hz // common, CLOCK_HZ // common
 
@@ -34,6 +39,15 @@ class FarEnd:
     def until(self) -> int:
         """Sample of the session's clock after the last one played."""
         return self._until * CLOCK_HZ // self._hz
+
+    @property
+    def text(self) -> str:
+        """The newest clauses of what it says."""
+        return " ".join(self._said)
+
+    def say(self, clause: str) -> None:
+        """`clause` is about to be spoken."""
+        self._said.append(clause)
 
     def play(self, at: int, samples: Samples) -> None:
         """`samples` are handed over, to be played from output position `at` on."""

@@ -133,7 +133,7 @@ class Playout:
     def __init__(self, transport: Transport, clock: SessionClock, far_end: FarEnd) -> None:
         self._transport = transport
         self._clock = clock
-        self._far_end = far_end
+        self.far_end: FarEnd = far_end
         self.hz: int = transport.output_hz
         self.max_ahead: int = round(MAX_AHEAD_S * self.hz)
         in_flight = round(IN_FLIGHT_S * self.hz)
@@ -189,7 +189,7 @@ class Playout:
         voice.clears += 1
         voice.response_id = f"{voice.name}.fade{voice.clears if voice.clears > 1 else ''}"
         self._sent -= waiting
-        self._far_end.drop(self._sent)
+        self.far_end.drop(self._sent)
         self._nap.cancel()  # the fade is due now
         voice.playback.take_back(waiting)
 
@@ -240,7 +240,7 @@ class Playout:
         if frame is None:
             return
         self._transport.send(frame, voice.response_id)
-        self._far_end.play(at, frame)
+        self.far_end.play(at, frame)
         self._handed_over += len(frame)
         self._sent = at + len(frame)
         if not voice.started:
