@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.session.calls import AGENT, REPLY, agent, cough, heard_words, of_kind, speech
-from tests.session.hostile import Hostile
+from tests.session.hostile import FAULTS, Hostile
 from tests.session.test_spend import Counting, length
 from tests.session.tooling import clerk, slow
 from tests.session.watched import Watched
@@ -40,6 +41,7 @@ from turnscope.core import (
     input_from_dict,
 )
 from turnscope.providers import Rule, ScriptedLLM
+from turnscope.session import Session
 from turnscope.sim import Call, FakeTTS, HangUp, Moment, Step, broken_promises, simulate
 
 pytestmark = pytest.mark.feature(46)
@@ -389,3 +391,25 @@ def decisions(who: Any, call: Call) -> list[Event]:
     orders = [order for data in logged for order in floor.receive(input_from_dict(data))]
     emitted = [order.event for order in orders if isinstance(order, Emit)]
     return [event for event in emitted if isinstance(event, DECISIONS)]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("where", ["open", "item", "close"])
+@pytest.mark.parametrize("kind", ["llm", "tts"])
+def test_whatever_a_provider_does_to_guesses_the_conversation_goes_on(kind: str, where: str, fault: str) -> None:
+    async def drive(session: Session) -> None:
+        await trio.sleep(26)
+        await session.send_text("wait")
+
+    rules = {"while_speaking": True, "stable_s": 0.1, "synthesize": True}
+    hostile = Hostile(getattr(AGENT, kind), fault, where)
+    call = simulate(
+        guessing(rules=rules, **{kind: hostile}), [*ORDER[:1], HangUp(Moment(33.0))], frame_s=0.04, drive=drive
+    )
+    assert broken_promises(call) == []
+    assert [turn.text for turn in call.turns] == ["two lattes please", "wait"]
+    endings = [turn.outcome.kind for turn in call.turns if turn.outcome]
+    assert len(endings) == 2
+    if kind == "llm":  # it meets the first guess, and that is a wrong one
+        stays = fault.startswith("shields") or (fault, where) == ("ignores_cancellation", "item")
+        assert endings == ["failed" if stays else "completed", "completed"]
