@@ -49,6 +49,7 @@ from turnscope.core import (
     mute_in_force,
     to_samples,
 )
+from turnscope.core._making_good import remedy
 
 
 def at(seconds: float) -> int:
@@ -444,7 +445,7 @@ def cut_by_a_noise(**changes: Any) -> tuple[Bench, list[Order]]:
     on.speech_starts(2.0)
     orders = on.pass_time_until(2.75)
     assert only(orders, InterruptTurn).cause.evidence == "0.8 s of speech"
-    tell(on, 2.75, ReplyCut(at(2.75), 1, "and a muffin."))
+    tell(on, 2.75, ReplyCut(at(2.75), 1, ", and a muffin."))  # as it stood after the last word that was heard
     return on, on.joins(2.8, 1)
 
 
@@ -536,3 +537,17 @@ def test_each_phase_has_settings_of_its_own() -> None:
 def test_settings_that_make_no_sense_are_refused(make: Any, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         make()
+
+
+def test_words_that_were_understood_while_it_was_open_whether_they_go_on_are_not_lost_to_typed_ones() -> None:
+    on = thinking()
+    on.speech_starts(3.0)
+    on.words(3.2, 1, "please")
+    assert only(on.types(3.3, 2, "never mind"), InterruptTurn).asked == "two lattes please"
+
+
+def test_a_reply_is_not_resumed_with_a_comma() -> None:
+    """What the caller had not heard begins behind the last word that they had: with whatever stands there."""
+    assert remedy(InterruptionSettings(), ", — and a muffin.") == ("resume", "and a muffin.")
+    assert remedy(InterruptionSettings(), '."') == ("nothing", "")
+    assert remedy(InterruptionSettings(make_good="reprompt", reprompt_text="Pardon?"), "") == ("reprompt", "Pardon?")
