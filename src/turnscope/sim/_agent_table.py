@@ -176,6 +176,8 @@ class _Maker:
 
     def value(self, hint: Any, value: object, path: str, default: object = None) -> object:
         """`value` as the type `hint`."""
+        if type(None) in get_args(hint):  # what may be None is something else when a table says what it is
+            hint = next((part for part in get_args(hint) if part in _CHOICES), hint)
         if hint in _CHOICES:
             return self._chosen(*_CHOICES[hint], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
@@ -233,8 +235,10 @@ def convert(value: object, wanted: Any, path: str) -> Any:
     Raises:
         ConfigError: It is not; the message begins with `path`, or with the key in it that is wrong.
     """
-    if get_origin(wanted) is Literal and value not in get_args(wanted):
-        raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(wanted)))}, got {value!r}")
+    may_be = [wanted, *get_args(wanted)] if type(None) in get_args(wanted) else [wanted]
+    for choice in may_be:
+        if get_origin(choice) is Literal and value not in get_args(choice):
+            raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(choice)))}, got {value!r}")
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
