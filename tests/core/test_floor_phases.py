@@ -365,8 +365,7 @@ def test_until_its_first_words_are_said_nobody_is_listened_to() -> None:
     on.speech_stops(0.4)
     on.is_speaking()
     assert deeds(on.speech_starts(2.0)) == []
-    orders = on.audio_finishes(3.0, 1)
-    assert only(orders, OpenTurn) == OpenTurn(2, at(3.0))
+    assert only(on.audio_finishes(3.0, 1), OpenTurn) == OpenTurn(2, at(3.0))
     only(on.speech_stops(3.5), FlushUtterance)
 
 
@@ -551,3 +550,14 @@ def test_a_reply_is_not_resumed_with_a_comma() -> None:
     assert remedy(InterruptionSettings(), ", — and a muffin.") == ("resume", "and a muffin.")
     assert remedy(InterruptionSettings(), '."') == ("nothing", "")
     assert remedy(InterruptionSettings(make_good="reprompt", reprompt_text="Pardon?"), "") == ("reprompt", "Pardon?")
+
+
+def test_who_is_heard_again_when_a_mute_ends_challenges_a_turn_that_has_begun() -> None:
+    """The order to interrupt the new turn came before the one to open it."""
+    on = Bench(floor_settings(interruption=replace(INTERRUPTION, mute=("agent_speech",))))
+    on.types(1.0, 1, "hello")
+    on.audio_starts(1.5, 1)
+    on.speech_starts(2.0)
+    orders = deeds(on.types(2.5, 2, "never mind"))
+    cut = [order for order in orders if isinstance(order, InterruptTurn) and order.turn_id == 2]
+    assert orders.index(OpenTurn(2, None)) < orders.index(cut[0])

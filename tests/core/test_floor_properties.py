@@ -207,7 +207,7 @@ class Session(RuleBasedStateMachine):
 
     def feed(self, item: FloorInput) -> list[Order]:
         self.log.append(json.dumps(input_to_dict(item)))
-        one_step = not isinstance(item, DeadlineReached) and (
+        one_step = not (isinstance(item, DeadlineReached) or self.floor._ignored) and (
             self.floor.deadline is None or self.floor.deadline > item.sample
         )
         orders = self.floor.receive(item)
@@ -522,6 +522,7 @@ class Session(RuleBasedStateMachine):
                 self.feed(ProtectionChanged(self.now, turn_id, deed == "expose"))
             case "announce":
                 self._turn(new_id).protected = True
+                self.begun.add(new_id)
                 self.feed(SayRequested(self.now, new_id, "Fire!", False, 1))
             case "start the turn":
                 self.feed(SpeechStarted(self.now, self.now, self.now, "turn", 1.0, "client"))

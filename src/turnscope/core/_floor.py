@@ -39,6 +39,7 @@ class Floor(ByHand):
             self._take_when_ended(item)
         else:
             self._take(item)
+            self._end_step()
             self._hear_the_ignored()
         self._end_step()
         orders, self._given = self._given, []
