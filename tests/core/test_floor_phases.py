@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.floors import INTERRUPTION, Bench, deeds, floor_settings, none_of, only
+from tests.core.floors import ENDPOINTING, INTERRUPTION, Bench, deeds, floor_settings, none_of, only
 from turnscope._errors import ConfigError
 from turnscope.core import (
     GATE,
@@ -186,6 +186,8 @@ def test_words_of_before_that_come_late_are_no_evidence_that_the_caller_goes_on(
     late = tell(on, 3.1, TranscriptReceived(at(3.1), 1, "with milk", True, at(2.0)))
     assert none_of(late, CancelAttempt, Decided)
     assert only(late, TranscriptUpdated).text == "two lattes with milk"
+    late = tell(on, 3.2, TranscriptReceived(at(3.2), 1, "and sugar", True, at(2.0)))
+    assert none_of(late, CancelAttempt, Decided)
 
 
 def test_a_noise_that_goes_on_is_let_be_when_the_window_is_over() -> None:
@@ -561,3 +563,18 @@ def test_who_is_heard_again_when_a_mute_ends_challenges_a_turn_that_has_begun() 
     orders = deeds(on.types(2.5, 2, "never mind"))
     cut = [order for order in orders if isinstance(order, InterruptTurn) and order.turn_id == 2]
     assert orders.index(OpenTurn(2, None)) < orders.index(cut[0])
+
+
+def test_a_turn_that_was_to_be_cut_off_for_its_length_is_held_by_a_message_of_priority() -> None:
+    """Its next words were answered while the message was being said."""
+    on = Bench(floor_settings(endpointing=replace(ENDPOINTING, max_turn_s=1.0)))
+    on.speech_starts(1.0)
+    on.pass_time_until(2.5)  # too long, and without words
+    announce(on, 2.6, 2)
+    assert none_of(on.words(2.7, 1, "where is my parcel", final=True), StartAttempt)
+    on.audio_starts(2.8, 2)
+    on.speech_stops(2.9)
+    on.words(3.0, 1, "please", final=True)
+    on.audio_finishes(3.5, 2)
+    orders = [*on.joins(3.5, 2), *on.pass_time_until(3.6)]
+    assert only(orders, StartAttempt).text == "where is my parcel please"
