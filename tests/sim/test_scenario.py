@@ -216,7 +216,7 @@ BAD = {
     ),
     "unknown policy": (
         FAKES + '[agent.interruption]\npolicy = { kind = "luck" }' + CALLER,
-        "agent.interruption.policy.kind: unknown kind 'luck'; one of words, ",
+        "agent.interruption.policy.kind: unknown kind 'luck'; one of detector, words, ",
     ),
     "setting out of range": (
         FAKES + "[agent.interruption]\nfade_s = 1" + CALLER,

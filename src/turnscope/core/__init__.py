@@ -4,6 +4,7 @@ from turnscope.core._attempt_events import AttemptSpent, SpeculationAdmitted, Sp
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
+from turnscope.core._detector_policy import DetectorPolicy
 from turnscope.core._ear_events import ClockCorrected, EchoIgnored, InputGap, StageFailed
 from turnscope.core._echo import ECHO_MAX_DELAY_S, echo_score, own_words_share
 from turnscope.core._edges import (
@@ -27,6 +28,7 @@ from turnscope.core._events import (
     ClauseReady,
     Completed,
     Decided,
+    DetectorFailed,
     Event,
     EventsLost,
     Failed,
@@ -213,6 +215,8 @@ __all__ = [
     "CustomRule",
     "DeadlineReached",
     "Decided",
+    "DetectorFailed",
+    "DetectorPolicy",
     "DismissTurn",
     "EchoIgnored",
     "EdgeProfile",

@@ -11,9 +11,13 @@ from turnscope.providers._protocols import (
     AudioStage,
     AudioStageStream,
     Compute,
+    DetectorConnection,
+    DetectorStream,
+    InterruptionDetector,
     LLMConnection,
     LLMItem,
     Resources,
+    Score,
     SpeechChunk,
     STTConnection,
     STTStream,
@@ -30,6 +34,7 @@ from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
 from turnscope.providers._webrtc import WebRTCAudio
 from turnscope.providers._whisper import WhisperSTT
+from turnscope.providers._whisper_detector import WhisperDetector
 
 __all__ = [
     "LLM",
@@ -39,7 +44,10 @@ __all__ = [
     "AudioStage",
     "AudioStageStream",
     "Compute",
+    "DetectorConnection",
+    "DetectorStream",
     "EnergyVAD",
+    "InterruptionDetector",
     "LLMConnection",
     "LLMItem",
     "OpenAIChatLLM",
@@ -48,6 +56,7 @@ __all__ = [
     "Rule",
     "STTConnection",
     "STTStream",
+    "Score",
     "ScriptedCall",
     "ScriptedLLM",
     "SileroVAD",
@@ -60,6 +69,7 @@ __all__ = [
     "VADStream",
     "VoiceOptions",
     "WebRTCAudio",
+    "WhisperDetector",
     "WhisperSTT",
     "applies_volume",
 ]

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import trio
 
-from turnscope.core import History
+from turnscope._errors import ProviderError
+from turnscope.core import DetectorFailed, History
+from turnscope.providers import DetectorConnection
 from turnscope.session._agent import Agent
 from turnscope.session._blame import blame, outermost_error
 from turnscope.session._bus import Sink
@@ -24,6 +26,19 @@ async def _connect(stack: AsyncExitStack, provider: str, connection: AbstractAsy
     """Open a provider's connection for as long as `stack` lives."""
     with blame(provider):
         return await stack.enter_async_context(connection)
+
+
+async def _connect_detector(
+    stack: AsyncExitStack, agent: Agent, runtime: Runtime
+) -> tuple[DetectorConnection | None, DetectorFailed | None]:
+    """The detector's connection, if the agent has one; a call goes on without one that cannot be had."""
+    detector = agent.interruption_detector
+    if detector is None:
+        return None, None
+    try:
+        return await _connect(stack, detector.name, detector.connect(runtime.resources)), None
+    except ProviderError as error:
+        return None, DetectorFailed(0, 0, error.provider, error.message)
 
 
 @asynccontextmanager
@@ -63,6 +78,7 @@ async def open_session(
         stt = await _connect(stack, agent.stt.name, agent.stt.connect(runtime.resources))
         llm = await _connect(stack, agent.llm.name, agent.llm.connect(runtime.resources))
         tts = await _connect(stack, agent.tts.name, agent.tts.connect(runtime.resources))
+        detector, complaint = await _connect_detector(stack, agent, runtime)
         session: Session | None = None
         try:
             async with trio.open_nursery() as nursery:
@@ -76,7 +92,10 @@ async def open_session(
                     metadata=metadata or {},
                     sinks=sinks,
                     hooks=hooks,
+                    detector=detector,
                 )
+                if complaint is not None:
+                    session._bus.publish(complaint)
                 try:
                     if history is not None:
                         session.history.restore(history)

@@ -28,7 +28,7 @@ from turnscope.core import (
     UserTurnCleared,
     unheard_rest,
 )
-from turnscope.providers import Compute, LLMConnection, STTConnection, TTSConnection, VoiceOptions
+from turnscope.providers import Compute, DetectorConnection, LLMConnection, STTConnection, TTSConnection, VoiceOptions
 from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
@@ -36,6 +36,7 @@ from turnscope.session._ears import Ears
 from turnscope.session._far_end import FarEnd
 from turnscope.session._handles import SpeechHandle, TurnSource
 from turnscope.session._hooks import Hook, HookHandle, Hooks
+from turnscope.session._judging import Judging
 from turnscope.session._life import Life
 from turnscope.session._memory import remember
 from turnscope.session._playout import Playout
@@ -78,6 +79,7 @@ class Session:
         metadata: Mapping[str, str],
         sinks: tuple[Sink, ...],
         hooks: tuple[Hook[Any], ...],
+        detector: DetectorConnection | None = None,
     ) -> None:
         self.id = session_id
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
@@ -93,6 +95,7 @@ class Session:
         far_end = FarEnd(transport.output_hz)
         self._ears = Ears(agent, transport, self._clock, self._watcher.feed, self._bus.publish, far_end)
         self._playout = Playout(transport, self._clock, far_end)
+        self._judging = Judging(detector, agent, self._ears, self._clock, self._watcher.feed, self._bus.publish)
         self._tools = Toolbox(
             agent,
             compute=tool_compute,
@@ -128,6 +131,7 @@ class Session:
             self._ears,
             self._playout,
             self._turns,
+            self._judging,
             self._tools,
             self._bus,
             self._hooks,
@@ -363,6 +367,7 @@ class Session:
                 if isinstance(event, PolicyFailed):
                     _logger.error("the interruption policy %s failed: %s", event.policy, event.message)
                 self._bus.publish(event)
+                self._judging.notice(event)
             case CloseSession(reason):
                 self._life.close(reason)
             case _:

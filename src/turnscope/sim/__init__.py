@@ -18,6 +18,7 @@ from turnscope.sim._evaluation import (
     summarize,
 )
 from turnscope.sim._evaluation_agent import agent_to_evaluate
+from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 from turnscope.sim._kept_voice import KeptTTS
 from turnscope.sim._promises import broken_promises
@@ -41,6 +42,7 @@ __all__ = [
     "ClipResult",
     "Drive",
     "Evaluation",
+    "FakeDetector",
     "FakeSTT",
     "FakeTTS",
     "FakeVAD",

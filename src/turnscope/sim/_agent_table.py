@@ -17,6 +17,7 @@ from turnscope._errors import ConfigError
 from turnscope.core import (
     AllConfirm,
     AnyConfirms,
+    DetectorPolicy,
     FirstDecides,
     InterruptionPolicy,
     MinConfidence,
@@ -33,13 +34,16 @@ from turnscope.providers import (
     TTS,
     VAD,
     EnergyVAD,
+    InterruptionDetector,
     OpenAIChatLLM,
     PiperTTS,
     ScriptedLLM,
     SileroVAD,
+    WhisperDetector,
     WhisperSTT,
 )
 from turnscope.session import Agent, load_lexicon
+from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 
 _SECRET = "a secret does not belong in a file; name an environment variable as api_key_env"
@@ -86,9 +90,11 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
         },
     ),
     TTS: ("provider", {"piper": _Choice(PiperTTS), "fake": _Choice(FakeTTS)}),
+    InterruptionDetector: ("provider", {"whisper": _Choice(WhisperDetector), "fake": _Choice(FakeDetector)}),
     InterruptionPolicy: (
         "kind",
         {
+            "detector": _Choice(DetectorPolicy),
             "words": _Choice(WordsPolicy),
             "min_speech": _Choice(MinSpeech),
             "min_words": _Choice(MinWords),
@@ -180,6 +186,11 @@ class _Maker:
             hint = next((part for part in get_args(hint) if part in _CHOICES), hint)
         if hint in _CHOICES:
             return self._chosen(*_CHOICES[hint], value, path)
+        if InterruptionDetector in get_args(hint):
+            words: dict[object, object] = {"auto": "auto", "none": None}
+            if isinstance(value, str) and value in words:
+                return words[value]
+            return self._chosen(*_CHOICES[InterruptionDetector], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
             return self.build(_Choice(hint), value, path, default if isinstance(default, hint) else None)
         if get_origin(hint) is Sequence and ((item := get_args(hint)[0]) in _CHOICES or is_dataclass(item)):
