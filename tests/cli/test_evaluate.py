@@ -130,6 +130,14 @@ def test_what_is_wrong_with_the_agent_is_told_with_its_file(
     assert complaint in error
 
 
+def test_other_policies_can_be_compared(corpus: Path, capsys: Output) -> None:
+    assert evaluate(corpus, "--frontier") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(
+        re.match(r"words, in two transcripts +100\.0 % +0\.\d\d s +0\.\d\d s +100\.0 % +0\.00", line) for line in lines
+    )
+
+
 @pytest.mark.models
 @pytest.mark.feature(62, "X9")
 def test_a_corpus_is_made_and_the_real_models_judge_it(tmp_path: Path, capsys: Output) -> None:

@@ -50,6 +50,7 @@ def test_speech_begins_at_its_first_window_and_is_sure_after_the_minimum() -> No
     assert found == [SpeechBegan(onset=2 * WINDOW, confirmed_at=5 * WINDOW, confidence=0.75, audio_start=2 * WINDOW)]
 
 
+@pytest.mark.feature(37)
 @pytest.mark.parametrize(("windows", "begins"), [(1, False), (2, False), (3, True), (4, True)])
 def test_min_speech_is_enforced(windows: int, begins: bool) -> None:
     assert bool(hear([0] + [0.9] * windows + [0] * 20, settings(min_speech_s=0.096))) is begins
@@ -66,6 +67,7 @@ def test_without_min_speech_the_first_window_is_enough() -> None:
     assert began == SpeechBegan(WINDOW, 2 * WINDOW, 0.5, WINDOW)
 
 
+@pytest.mark.feature(37)
 @pytest.mark.parametrize(("probability", "begins"), [(0.49, False), (0.5, True), (0.51, True)])
 def test_the_threshold_is_enforced(probability: float, begins: bool) -> None:
     assert bool(hear([probability] * 10, settings(threshold=0.5))) is begins
@@ -128,6 +130,7 @@ def test_speech_ends_where_its_last_window_ended() -> None:
     assert found[1:] == [SpeechEnded(end=5 * WINDOW, confirmed_at=9 * WINDOW)]
 
 
+@pytest.mark.feature(37)
 @pytest.mark.parametrize(("windows", "ends"), [(3, False), (4, True)])
 def test_min_silence_is_enforced(windows: int, ends: bool) -> None:
     found = hear([0.9] * 5 + [0.1] * windows + [0.9] * 5, settings(min_silence_s=0.128))
@@ -153,6 +156,7 @@ def test_silence_is_counted_from_the_last_window_of_speech() -> None:
 # ---- prefix padding
 
 
+@pytest.mark.feature(37)
 def test_listeners_are_given_the_prefix_padding() -> None:
     (began,) = hear([0] * 20 + [0.9] * 3, settings(prefix_padding_s=0.3))
     assert isinstance(began, SpeechBegan)

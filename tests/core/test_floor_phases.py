@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.floors import INTERRUPTION, Bench, deeds, floor_settings, none_of, only
+from tests.core.floors import ENDPOINTING, INTERRUPTION, Bench, deeds, floor_settings, none_of, only
 from turnscope._errors import ConfigError
 from turnscope.core import (
     GATE,
@@ -49,6 +49,7 @@ from turnscope.core import (
     mute_in_force,
     to_samples,
 )
+from turnscope.core._making_good import remedy
 
 
 def at(seconds: float) -> int:
@@ -185,6 +186,8 @@ def test_words_of_before_that_come_late_are_no_evidence_that_the_caller_goes_on(
     late = tell(on, 3.1, TranscriptReceived(at(3.1), 1, "with milk", True, at(2.0)))
     assert none_of(late, CancelAttempt, Decided)
     assert only(late, TranscriptUpdated).text == "two lattes with milk"
+    late = tell(on, 3.2, TranscriptReceived(at(3.2), 1, "and sugar", True, at(2.0)))
+    assert none_of(late, CancelAttempt, Decided)
 
 
 def test_a_noise_that_goes_on_is_let_be_when_the_window_is_over() -> None:
@@ -364,8 +367,7 @@ def test_until_its_first_words_are_said_nobody_is_listened_to() -> None:
     on.speech_stops(0.4)
     on.is_speaking()
     assert deeds(on.speech_starts(2.0)) == []
-    orders = on.audio_finishes(3.0, 1)
-    assert only(orders, OpenTurn) == OpenTurn(2, at(3.0))
+    assert only(on.audio_finishes(3.0, 1), OpenTurn) == OpenTurn(2, at(3.0))
     only(on.speech_stops(3.5), FlushUtterance)
 
 
@@ -444,7 +446,7 @@ def cut_by_a_noise(**changes: Any) -> tuple[Bench, list[Order]]:
     on.speech_starts(2.0)
     orders = on.pass_time_until(2.75)
     assert only(orders, InterruptTurn).cause.evidence == "0.8 s of speech"
-    tell(on, 2.75, ReplyCut(at(2.75), 1, "and a muffin."))
+    tell(on, 2.75, ReplyCut(at(2.75), 1, ", and a muffin."))  # as it stood after the last word that was heard
     return on, on.joins(2.8, 1)
 
 
@@ -536,3 +538,43 @@ def test_each_phase_has_settings_of_its_own() -> None:
 def test_settings_that_make_no_sense_are_refused(make: Any, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         make()
+
+
+def test_words_that_were_understood_while_it_was_open_whether_they_go_on_are_not_lost_to_typed_ones() -> None:
+    on = thinking()
+    on.speech_starts(3.0)
+    on.words(3.2, 1, "please")
+    assert only(on.types(3.3, 2, "never mind"), InterruptTurn).asked == "two lattes please"
+
+
+def test_a_reply_is_not_resumed_with_a_comma() -> None:
+    """What the caller had not heard begins behind the last word that they had: with whatever stands there."""
+    assert remedy(InterruptionSettings(), ", — and a muffin.") == ("resume", "and a muffin.")
+    assert remedy(InterruptionSettings(), '."') == ("nothing", "")
+    assert remedy(InterruptionSettings(make_good="reprompt", reprompt_text="Pardon?"), "") == ("reprompt", "Pardon?")
+
+
+def test_who_is_heard_again_when_a_mute_ends_challenges_a_turn_that_has_begun() -> None:
+    """The order to interrupt the new turn came before the one to open it."""
+    on = Bench(floor_settings(interruption=replace(INTERRUPTION, mute=("agent_speech",))))
+    on.types(1.0, 1, "hello")
+    on.audio_starts(1.5, 1)
+    on.speech_starts(2.0)
+    orders = deeds(on.types(2.5, 2, "never mind"))
+    cut = [order for order in orders if isinstance(order, InterruptTurn) and order.turn_id == 2]
+    assert orders.index(OpenTurn(2, None)) < orders.index(cut[0])
+
+
+def test_a_turn_that_was_to_be_cut_off_for_its_length_is_held_by_a_message_of_priority() -> None:
+    """Its next words were answered while the message was being said."""
+    on = Bench(floor_settings(endpointing=replace(ENDPOINTING, max_turn_s=1.0)))
+    on.speech_starts(1.0)
+    on.pass_time_until(2.5)  # too long, and without words
+    announce(on, 2.6, 2)
+    assert none_of(on.words(2.7, 1, "where is my parcel", final=True), StartAttempt)
+    on.audio_starts(2.8, 2)
+    on.speech_stops(2.9)
+    on.words(3.0, 1, "please", final=True)
+    on.audio_finishes(3.5, 2)
+    orders = [*on.joins(3.5, 2), *on.pass_time_until(3.6)]
+    assert only(orders, StartAttempt).text == "where is my parcel please"

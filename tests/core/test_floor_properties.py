@@ -231,7 +231,7 @@ class Session(RuleBasedStateMachine):
 
     def feed(self, item: FloorInput) -> list[Order]:
         self.log.append(json.dumps(input_to_dict(item)))
-        one_step = not isinstance(item, DeadlineReached) and (
+        one_step = not (isinstance(item, DeadlineReached) or self.floor._ignored) and (
             self.floor.deadline is None or self.floor.deadline > item.sample
         )
         orders = self.floor.receive(item)

@@ -101,14 +101,27 @@ def test_a_synthesizer_that_does_not_tell_has_its_words_spread_by_their_length()
     assert spoken.heard(700) == HeardText("aa bbbb", "c", ("aa", "bbbb"), estimated=True)
 
 
-def test_a_clause_that_is_still_being_synthesized_is_taken_to_be_as_long_as_people_speak() -> None:
-    """14 characters are a second; a first chunk of 0.1 s does not hold them all."""
+def test_a_clause_that_is_still_being_synthesized_is_taken_to_be_as_long_as_slow_people_speak() -> None:
+    """8 characters are a second; a first chunk of 0.1 s does not hold them all."""
     spoken = SpokenText(HZ)
     spoken.add_text("abcdef ghijklm")
     spoken.begin_clause("abcdef ghijklm", 0)
     spoken.add_speech(1600)
     assert spoken.heard(1600).heard == ""
-    assert [(word.start, word.stop) for word in spoken.words()] == [(0, 6857), (8000, 16000)]
+    assert [(word.start, word.stop) for word in spoken.words()] == [(0, 12_000), (14_000, 28_000)]
+
+
+@pytest.mark.feature("X4")
+def test_a_later_clause_is_taken_to_be_spoken_as_fast_as_those_before() -> None:
+    """A voice slower than was assumed had more of an unfinished clause counted as heard than was played."""
+    spoken = SpokenText(HZ)
+    spoken.add_text("Well, abcd efgh")
+    spoken.begin_clause("Well, ", 0)
+    spoken.add_speech(6 * 4000)
+    spoken.end_clause()
+    spoken.begin_clause("abcd efgh", 6)
+    spoken.add_speech(1600)
+    assert [(word.start, word.stop) for word in spoken.words()][1:] == [(24_000, 40_000), (44_000, 60_000)]
 
 
 def test_words_with_no_sound_are_not_heard_before_anything_is() -> None:

@@ -12,6 +12,7 @@ from turnscope.core import (
     TURN_EDGES,
     ClauseSettings,
     Completed,
+    DetectorPolicy,
     Endpointing,
     Event,
     Failed,
@@ -70,7 +71,16 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-PARTS = (Endpointing, InterruptionSettings, WordsPolicy, ClauseSettings, Speculation, HistorySettings, ResumeSettings)
+PARTS = (
+    Endpointing,
+    InterruptionSettings,
+    DetectorPolicy,
+    WordsPolicy,
+    ClauseSettings,
+    Speculation,
+    HistorySettings,
+    ResumeSettings,
+)
 
 SETTINGS = [
     *(numbers_of(kind()).items() for kind in PARTS),

@@ -15,9 +15,12 @@ import trio.testing
 from turnscope.core import Message, Samples
 from turnscope.providers import (
     VAD,
+    DetectorConnection,
+    DetectorStream,
     LLMConnection,
     LLMItem,
     Resources,
+    Score,
     SpeechChunk,
     STTConnection,
     STTStream,
@@ -28,7 +31,7 @@ from turnscope.providers import (
 )
 from turnscope.sim import VirtualCompute
 
-__all__ = ["LLMCase", "STTCase", "TTSCase", "VADCase", "connected", "resources"]
+__all__ = ["DetectorCase", "LLMCase", "STTCase", "TTSCase", "VADCase", "connected", "resources"]
 
 _CACHE: dict[str, object] = {}
 """Weights are loaded once for all tests."""
@@ -210,6 +213,36 @@ async def transcribe(connection: STTConnection, pieces: list[Samples], flush_aft
 
 def plain(text: str) -> str:
     return "".join(char for char in text.lower() if char.isalnum() or char.isspace()).strip()
+
+
+# Interruption detectors
+
+
+@dataclass(frozen=True)
+class DetectorCase:
+    """A detector, and speech that it has something to say about."""
+
+    open: Callable[[], AbstractAsyncContextManager[DetectorConnection]]
+    speech: Callable[[], Samples]
+    most_cancellations: int = 10_000
+
+
+async def judge(connection: DetectorConnection, speech: Samples, onset: int, after_s: float = 2.0) -> list[Score]:
+    """Send speech as a microphone would, in chunks of 20 ms, and give what was said of it until `after_s` later."""
+    given: list[Score] = []
+
+    async def read(stream: DetectorStream) -> None:
+        async for score in stream:
+            given.append(score)
+
+    async with connection.open_stream(onset) as stream, trio.open_nursery() as nursery:
+        nursery.start_soon(read, stream)
+        for start in range(0, len(speech), 320):
+            await trio.sleep(0.02)
+            await stream.send_audio(speech[start : start + 320])
+        await trio.sleep(after_s)
+        nursery.cancel_scope.cancel()
+    return given
 
 
 # Language models

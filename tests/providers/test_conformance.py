@@ -12,6 +12,7 @@ import trio
 from tests.providers._chat_server import Call, ChatServer, Memory, open_memory_server
 from tests.providers._memory_http import client_over
 from tests.providers.conformance import (
+    DetectorCase,
     LLMCase,
     STTCase,
     TTSCase,
@@ -21,6 +22,7 @@ from tests.providers.conformance import (
     check_that_nothing_comes_any_more,
     connected,
     joined,
+    judge,
     plain,
     scores,
     speak,
@@ -35,19 +37,23 @@ from turnscope.providers import (
     STT,
     TTS,
     VAD,
+    DetectorConnection,
     EnergyVAD,
+    InterruptionDetector,
     LLMConnection,
     OpenAIChatLLM,
     PiperTTS,
     Rule,
+    Score,
     ScriptedLLM,
     SileroVAD,
     STTConnection,
     TextDelta,
     VoiceOptions,
+    WhisperDetector,
     WhisperSTT,
 )
-from turnscope.sim import FakeSTT, FakeTTS, FakeVAD, encode_words
+from turnscope.sim import FakeDetector, FakeSTT, FakeTTS, FakeVAD, encode_words
 
 RECORDING = Path(__file__).parent.parent / "data" / "order_two_lattes.flac"
 SILENCE = np.zeros(8_000, np.float32)
@@ -105,6 +111,10 @@ STTS = {
         lambda: connected(WhisperSTT()), recording, "can i get two lattes please", most_cancellations=12
     ),
 }
+DETECTORS = {
+    "fake": DetectorCase(lambda: connected(FakeDetector()), word_coded),
+    "whisper": DetectorCase(lambda: connected(WhisperDetector()), recording, most_cancellations=12),
+}
 LLMS = {
     "scripted": LLMCase(
         lambda: connected(ScriptedLLM([Rule(when="lattes", reply=ANSWER)])),
@@ -129,6 +139,9 @@ every_vad = pytest.mark.parametrize("case", VADS.values(), ids=VADS)
 every_stt = pytest.mark.parametrize(
     "case", [pytest.param(case, id=name, marks=[models] * (name == "whisper")) for name, case in STTS.items()]
 )
+every_detector = pytest.mark.parametrize(
+    "case", [pytest.param(case, id=name, marks=[models] * (name == "whisper")) for name, case in DETECTORS.items()]
+)
 every_llm = pytest.mark.parametrize("case", LLMS.values(), ids=LLMS)
 every_tts = pytest.mark.parametrize(
     "case", [pytest.param(case, id=name, marks=[models] * (name == "piper")) for name, case in TTSS.items()]
@@ -139,6 +152,7 @@ def test_each_is_what_it_stands_for() -> None:
     """The protocols can be checked at run time, which is how an agent finds out that its parts are swapped."""
     assert all(isinstance(case.vad(), VAD) for case in VADS.values())
     assert all(isinstance(stt, STT) for stt in (FakeSTT(), WhisperSTT()))
+    assert all(isinstance(detector, InterruptionDetector) for detector in (FakeDetector(), WhisperDetector()))
     assert all(isinstance(llm, LLM) for llm in (ScriptedLLM([]), OpenAIChatLLM("m", base_url="http://x/v1")))
     assert all(isinstance(tts, TTS) for tts in (FakeTTS(), PiperTTS()))
 
@@ -258,6 +272,73 @@ async def test_two_streams_at_once_do_not_disturb_each_other(case: STTCase) -> N
         nursery.start_soon(one, connection, [case.speech()], {0})
         nursery.start_soon(one, connection, [SILENCE, SILENCE], {0, 1})
     assert sorted(heard) == ["", "", case.words]
+
+
+# Interruption detectors
+
+ONSET = 4_800
+
+
+def with_lead(speech: Samples) -> Samples:
+    loud = int(np.flatnonzero(np.abs(speech) > 0.05 * np.abs(speech).max())[0])
+    return np.concatenate([np.zeros(ONSET, np.float32), speech[loud:]])
+
+
+@every_detector
+async def test_scores_are_shares_and_about_what_was_sent(case: DetectorCase) -> None:
+    speech = with_lead(case.speech())
+    async with case.open() as connection:
+        given = await judge(connection, speech, ONSET)
+    assert "interruption" in {score.name for score in given}
+    assert all(0.0 <= score.value <= 1.0 and type(score.value) is float for score in given)
+    assert all(ONSET < score.stop <= len(speech) for score in given)
+    stops = [score.stop for score in given]
+    assert stops == sorted(stops)
+
+
+@every_detector
+async def test_the_same_sound_gives_the_same_scores(case: DetectorCase) -> None:
+    async with case.open() as connection:
+        assert await judge(connection, with_lead(case.speech()), ONSET) == await judge(
+            connection, with_lead(case.speech()), ONSET
+        )
+
+
+@every_detector
+async def test_a_detector_s_stream_is_left_at_once_and_leaves_nothing(case: DetectorCase) -> None:
+    async with case.open() as connection:
+        before, started = task_names(), trio.current_time()
+        async with connection.open_stream(ONSET) as stream:
+            await stream.send_audio(with_lead(case.speech()))
+            given = aiter(stream)
+        assert trio.current_time() == started
+        assert task_names() == before
+        await check_that_nothing_comes_any_more(given)
+
+
+@every_detector
+async def test_judging_can_be_cancelled_at_every_step(case: DetectorCase) -> None:
+    async with case.open() as connection:
+        landed = await check_that_cancelling_is_immediate_at_every_step(
+            lambda: judge(connection, with_lead(case.speech())[: ONSET + 8_000], ONSET), case.most_cancellations
+        )
+        assert landed >= min(20, case.most_cancellations)
+
+
+@every_detector
+async def test_two_sounds_at_once_are_judged_apart(case: DetectorCase) -> None:
+    speech = with_lead(case.speech())
+    said: dict[str, list[Score]] = {}
+
+    async def one(connection: DetectorConnection, name: str, sound: Samples) -> None:
+        said[name] = await judge(connection, sound, ONSET)
+
+    async with case.open() as connection:
+        alone = await judge(connection, speech, ONSET)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one, connection, "speech", speech)
+            nursery.start_soon(one, connection, "silence", np.zeros_like(speech))
+    assert [(score.name, score.value) for score in said["speech"]][:3] == [(s.name, s.value) for s in alone][:3]
 
 
 # Language models

@@ -49,6 +49,7 @@ def test_the_first_score_follows_the_formula(above_db: float) -> None:
     assert score == pytest.approx(1 / (1 + math.exp(-(above_db - 15) / 2)), abs=1e-4)
 
 
+@pytest.mark.feature(38)
 def test_hysteresis_keeps_speech_up_that_would_not_begin_it() -> None:
     between = -65 + 12  # below attack, above release
     assert hear(tone(1, between)) < [0.5]
@@ -70,6 +71,7 @@ def test_without_hysteresis_both_edges_are_one() -> None:
     ]
 
 
+@pytest.mark.feature(38)
 def test_a_step_of_noise_is_speech_only_until_the_floor_has_followed() -> None:
     stream = EnergyVAD().open_stream()
     before = hear(noise(3 * WINDOWS_PER_S, -60), stream)
@@ -82,6 +84,7 @@ def test_a_step_of_noise_is_speech_only_until_the_floor_has_followed() -> None:
     assert stream.floor_dbfs == pytest.approx(-35, abs=1.5)
 
 
+@pytest.mark.feature(38)
 def test_speech_above_the_new_noise_is_heard_after_the_step() -> None:
     stream = EnergyVAD().open_stream()
     hear(np.concatenate([noise(3 * WINDOWS_PER_S, -60), noise(3 * WINDOWS_PER_S, -35, seed=2)]), stream)

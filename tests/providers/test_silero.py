@@ -201,11 +201,13 @@ def test_other_weights_can_be_given(tmp_path: Path, signals: dict[str, Samples])
     assert hear(samples, SileroVAD(str(copy))) == hear(samples)
 
 
+@pytest.mark.feature(39)
 def test_missing_weights_are_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"silero: .*nowhere\.npz is missing; .*pip install"):
         SileroVAD(tmp_path / "nowhere.npz")
 
 
+@pytest.mark.feature(39)
 def test_missing_packaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_silero, "PACKAGED_WEIGHTS", tmp_path / "gone.npz")
     _silero._packaged_network.cache_clear()

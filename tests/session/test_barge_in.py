@@ -74,6 +74,7 @@ def test_noise_without_words_of_any_length_leaves_no_dead_air(length_s: float, m
     settings = talkative(make_good=make_good, reprompt_text="Pardon me", words_deadline_s=1.5)
     call = held([speech("count for me please", 0.2), noise(length_s, 1.0)], **settings)
     assert of_kind(call, FalseInterruption)
+    assert call.conversation.counts.interruptions == 0
     said = heard_words(call)
     if make_good == "resume" or length_s < 0.5:
         for word in LONG.rstrip(".").split():

@@ -43,6 +43,7 @@ def call_with(audio: Samples) -> Call:
     return simulate(AGENT, [Play(audio, Moment(0.5)), HangUp(Moment(4.0, "previous"))])
 
 
+@pytest.mark.feature(43)
 def test_a_sentence_with_a_pause_in_it_is_one_turn() -> None:
     parts = iter(spoken(*(text for first, _, second in INTERRUPTED_BY_THEMSELVES for text in (first, second))))
     for first, pause_s, _ in INTERRUPTED_BY_THEMSELVES:
@@ -51,6 +52,7 @@ def test_a_sentence_with_a_pause_in_it_is_one_turn() -> None:
         assert [turn.attempts for turn in call.turns] == [1], first
 
 
+@pytest.mark.feature(43)
 def test_a_complete_utterance_is_answered_soon() -> None:
     delays = []
     for audio in spoken(*COMPLETE):

@@ -18,8 +18,9 @@ from turnscope.providers import ScriptedLLM
 from turnscope.session import Session
 from turnscope.sim import Call, FakeTTS, HangUp, Moment, Step, broken_promises, read_words, simulate
 
-COUNT = [f"{one}{two}" for one in string.ascii_lowercase[:3] for two in string.ascii_lowercase[:6]]
-"""Words that are all different, so that a word on the track is one word of the reply."""
+COUNT = [f"{one}{two}word" for one in string.ascii_lowercase[:3] for two in string.ascii_lowercase[:6]]
+"""Words that are all different, so that a word on the track is one word of the reply; at any of the paces below, no
+slower than is assumed of a voice that nothing is known of."""
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def spent_by_the_providers(steps: list[Step], hang_up_s: float, **changes: Any) 
 
 def test_a_word_that_a_pause_cut_may_be_heard_twice() -> None:
     steps: list[Step] = [speech("mm-hm", 0.56, "agent_starts"), speech("two lattes", 1.0, "previous")]
-    call, _ = spent_by_the_providers(steps, 0.0)
+    call, _ = spent_by_the_providers(steps, 0.0, echo_guard=False)
     assert heard_words(call).startswith("Your order order is")
     assert broken_promises(call) == []
 

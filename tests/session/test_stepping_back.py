@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trio
 
-from tests.session.calls import AGENT, agent, cough
+from tests.session.calls import agent, cough
 from turnscope.core import CLOCK_HZ, Completed, Event, InterruptionSettings, Resumed, Samples, Yielded, fade_out
 from turnscope.session import open_session
 from turnscope.sim import encode_words
@@ -104,7 +104,9 @@ async def test_silence_during_the_fade_of_a_pause_lets_the_far_end_hear_the_whol
     transport = Watched(cough_at_s=0.9)
     seen: list[Event] = []
     async with open_session(
-        AGENT, transport, sinks=(lambda record: seen.append(record) if isinstance(record, Event) else None,)
+        agent(echo_guard=False),
+        transport,
+        sinks=(lambda record: seen.append(record) if isinstance(record, Event) else None,),
     ) as session:
         handle = await session.say(TEXT)
         await trio.sleep(0.95)

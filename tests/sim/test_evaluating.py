@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,8 @@ def test_what_interrupts_before_the_label_is_early_and_no_success(tmp_path: Path
 def test_an_agent_that_hears_itself_is_measured_with_an_echo(tmp_path: Path) -> None:
     loud, none = np.zeros(400, np.float32), np.zeros(400, np.float32)
     loud[300] = 1.0
-    near, far = played(tmp_path, [clip(tmp_path, "near.wav", "echo", loud), clip(tmp_path, "far.wav", "echo", none)])
+    clips = [clip(tmp_path, "near.wav", "echo", loud), clip(tmp_path, "far.wav", "echo", none)]
+    near, far = play_clips(tmp_path, clips, lambda: replace(agent(), echo_guard=False))
     assert near.yields > 0
     assert near.duration_s == 10.0
     assert (far.yields, far.stops) == (0, 0)

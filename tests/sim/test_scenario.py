@@ -11,9 +11,12 @@ from turnscope import AudioError, ConfigError, OpenAIChatLLM
 from turnscope.core import (
     BARGE_IN_EDGES,
     CLOCK_HZ,
+    PHASES,
     ClauseSettings,
     Endpointing,
     InterruptionSettings,
+    MinWords,
+    PhaseProfile,
     SpeechEdgeSettings,
     WordsPolicy,
 )
@@ -109,6 +112,35 @@ def test_a_scenario_says_who_answers_and_what_the_caller_does(load: Load) -> Non
     ]
 
 
+@pytest.mark.feature(40)
+def test_surroundings_phases_and_who_ends_turns_can_be_written(load: Load) -> None:
+    scenario = load(
+        FAKES
+        + """
+        environment = "noisy"
+        turn_mode = "manual"
+        [agent.interruption]
+        mute = ["until_first_speech", "tools"]
+        make_good = "reprompt"
+        phases.thinking = { reaction = "continue" }
+        phases.protected = { handling = "discard" }
+        phases.speaking = { policy = { kind = "min_words", min_words = 2 } }
+        """
+        + CALLER
+    )
+    agent, settings = scenario.agent, scenario.agent.interruption
+    assert agent.edges["turn"] == SpeechEdgeSettings(threshold=0.7, min_speech_s=0.35, min_silence_s=0.6)
+    assert (agent.turn_mode, list(settings.mute), settings.make_good) == (
+        "manual",
+        ["until_first_speech", "tools"],
+        "reprompt",
+    )
+    assert settings.phases.thinking == replace(PHASES.thinking, reaction="continue")
+    assert settings.phases.protected == PhaseProfile("discard")
+    assert settings.policy_for("speaking") == MinWords(2)
+    assert settings.policy_for("thinking") == PHASES.thinking.policy
+
+
 def test_what_a_scenario_does_not_say_has_defaults(load: Load) -> None:
     scenario = load(FAKES + CALLER)
     assert (scenario.name, scenario.seed, scenario.frame_s, scenario.max_s) == ("call", 0, 0.02, 600)
@@ -184,7 +216,7 @@ BAD = {
     ),
     "unknown policy": (
         FAKES + '[agent.interruption]\npolicy = { kind = "luck" }' + CALLER,
-        "agent.interruption.policy.kind: unknown kind 'luck'; one of words, ",
+        "agent.interruption.policy.kind: unknown kind 'luck'; one of detector, words, ",
     ),
     "setting out of range": (
         FAKES + "[agent.interruption]\nfade_s = 1" + CALLER,
@@ -200,6 +232,14 @@ BAD = {
         """
         + CALLER,
         "agent.interruption.policy.policy.policies[1].min_words: must be at least 1, got 0",
+    ),
+    "unknown surroundings": (
+        FAKES + 'environment = "loud"' + CALLER,
+        "agent.environment: must be one of 'quiet', 'normal', 'noisy', got 'loud'",
+    ),
+    "unknown mute": (
+        FAKES + '[agent.interruption]\nmute = ["always"]' + CALLER,
+        "agent.interruption.mute",
     ),
     "lexicon that is not there": (
         FAKES + '[agent.interruption]\npolicy = { kind = "words", lexicon = "none.txt" }' + CALLER,

@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 from turnscope._errors import ConfigError, TurnscopeError
-from turnscope.cli._evaluation_table import evaluation_lines
+from turnscope.cli._evaluation_table import evaluation_lines, frontier_lines
 from turnscope.sim import (
     Clip,
     ClipResult,
     MakeAgent,
+    Observed,
     agent_to_evaluate,
     evaluation_to_dict,
+    frontier,
     load_corpus,
+    observe_clips,
     play_clips,
     summarize,
 )
@@ -53,6 +56,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write everything to this file, every clip included")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write one line per clip to this file")
+    parser.add_argument(
+        "--frontier",
+        action="store_true",
+        help="also tell what other policies would have made of it (twice as long)",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=_run)
@@ -73,6 +81,9 @@ def _run(options: argparse.Namespace) -> str | None:
         _write(options.json, json.dumps(evaluation_to_dict(evaluation, results), ensure_ascii=False, indent=2) + "\n")
     if options.csv is not None:
         _write_csv(options.csv, results)
+    if options.frontier:
+        for line in frontier_lines(frontier(_observe(options, clips, make_agent))):
+            print(line)
     if not evaluation.failed:
         return None
     path, error = evaluation.failed[0]
@@ -89,6 +100,16 @@ def _play(options: argparse.Namespace, clips: Sequence[Clip], make_agent: MakeAg
             if result.error:
                 progress.console.print(f"{result.clip.path}: {result.error}", markup=False, highlight=False)
     return results
+
+
+def _observe(options: argparse.Namespace, clips: Sequence[Clip], make_agent: MakeAgent) -> list[Observed]:
+    seen: list[Observed] = []
+    with Progress(console=Console(stderr=True, quiet=options.quiet), transient=True) as progress:
+        task = progress.add_task("observing clips", total=len(clips))
+        for observed in observe_clips(options.corpus, clips, make_agent, jobs=options.jobs):
+            seen += [observed] if observed is not None else []
+            progress.advance(task)
+    return seen
 
 
 def _write_csv(path: Path, results: Sequence[ClipResult]) -> None:

@@ -1,11 +1,11 @@
 """An evaluation in lines for people."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from turnscope.sim import GOALS, Evaluation, Latency, PerMinute, Rate
+from turnscope.sim import GOALS, Evaluation, FrontierPoint, Latency, PerMinute, Rate
 
-__all__ = ["evaluation_lines"]
+__all__ = ["evaluation_lines", "frontier_lines"]
 
 
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
@@ -30,6 +30,20 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
         yield "weakest cells (dealt with rightly):"
     for cell in evaluation.weakest:
         yield f"  {cell.name:40} {cell.right.count} of {cell.right.of}"
+
+
+def frontier_lines(points: Iterable[FrontierPoint]) -> Iterator[str]:
+    """What other policies would have made of it, a line each."""
+    yield ""
+    yield f"{'policies':36}{'yielded to':>12}{'decision p50':>14}{'p95':>8}{'talked through':>16}{'stops a minute':>16}"
+    for point in points:
+        yield (
+            f"{point.name:36}{_number(100 * point.yielded_to.value, '.1f', ' %'):>12}"
+            f"{_number(point.onset_to_decision.p50, '.2f', ' s'):>14}"
+            f"{_number(point.onset_to_decision.p95, '.2f', ' s'):>8}"
+            f"{_number(100 * point.talked_through.value, '.1f', ' %'):>16}"
+            f"{_number(point.noise_stops.value, '.2f', ''):>16}"
+        )
 
 
 def _line(name: str, measured: str, interval: str, of: str, goal: str) -> str:

@@ -4,7 +4,9 @@ from turnscope.core._attempt_events import AttemptSpent, SpeculationAdmitted, Sp
 from turnscope.core._audio import CLOCK_HZ, Samples, as_samples, from_pcm16, seconds, to_pcm16, to_samples
 from turnscope.core._clauses import ENGLISH_ABBREVIATIONS, Clause, ClauseSegmenter, ClauseSettings
 from turnscope.core._combinators import AllConfirm, AnyConfirms, FirstDecides, Veto
-from turnscope.core._ear_events import ClockCorrected, InputGap
+from turnscope.core._detector_policy import DetectorPolicy
+from turnscope.core._ear_events import ClockCorrected, EchoIgnored, InputGap, StageFailed
+from turnscope.core._echo import ECHO_MAX_DELAY_S, echo_score, own_words_share
 from turnscope.core._edges import (
     BARGE_IN_EDGES,
     TURN_EDGES,
@@ -26,6 +28,7 @@ from turnscope.core._events import (
     ClauseReady,
     Completed,
     Decided,
+    DetectorFailed,
     Event,
     EventsLost,
     Failed,
@@ -74,7 +77,7 @@ from turnscope.core._floor_settings import FloorSettings, NewInput, TurnMode
 from turnscope.core._gate import GATE, Admission, Mute, admit, mute_in_force
 from turnscope.core._history import History, HistoryChange, HistoryChangeKind
 from turnscope.core._history_settings import HistorySettings, TokenCounter, estimate_tokens
-from turnscope.core._input_clock import PAUSE_S, GapReason, InputClock, Placement
+from turnscope.core._input_clock import GapReason, InputClock, Placement
 from turnscope.core._input_log import input_from_dict, input_rank, input_to_dict
 from turnscope.core._inputs import (
     AttemptCommitted,
@@ -113,6 +116,7 @@ from turnscope.core._inputs import (
     UserTurnCleared,
 )
 from turnscope.core._interruption_settings import InterruptionSettings, MakeGood
+from turnscope.core._jitter import JitterBuffer, JitterCounts, JitterSettings, OrderedFrame, Packet
 from turnscope.core._ledger import HeardText, SpokenText
 from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
 from turnscope.core._messages import Message, Role, ToolCall
@@ -181,10 +185,10 @@ __all__ = [
     "BACKCHANNELS",
     "BARGE_IN_EDGES",
     "CLOCK_HZ",
+    "ECHO_MAX_DELAY_S",
     "ENGLISH_ABBREVIATIONS",
     "GATE",
     "GO_ON",
-    "PAUSE_S",
     "PHASES",
     "RECENT_TRANSCRIPTS",
     "TRANSITIONS",
@@ -221,7 +225,10 @@ __all__ = [
     "CustomRule",
     "DeadlineReached",
     "Decided",
+    "DetectorFailed",
+    "DetectorPolicy",
     "DismissTurn",
+    "EchoIgnored",
     "EdgeProfile",
     "Emit",
     "EndRequested",
@@ -266,6 +273,9 @@ __all__ = [
     "InterruptionCounts",
     "InterruptionPolicy",
     "InterruptionSettings",
+    "JitterBuffer",
+    "JitterCounts",
+    "JitterSettings",
     "KeptAlive",
     "Latency",
     "ListenFailed",
@@ -281,8 +291,10 @@ __all__ = [
     "NewInput",
     "OpenTurn",
     "Order",
+    "OrderedFrame",
     "Outcome",
     "OverlapRecord",
+    "Packet",
     "Phase",
     "PhaseProfile",
     "Phases",
@@ -340,6 +352,7 @@ __all__ = [
     "SpendLedger",
     "SpendRecord",
     "SpokenText",
+    "StageFailed",
     "StartAttempt",
     "State",
     "StateChanged",
@@ -382,6 +395,7 @@ __all__ = [
     "content_words",
     "count_interruptions",
     "db_to_gain",
+    "echo_score",
     "estimate_tokens",
     "event_to_dict",
     "fade_in",
@@ -396,6 +410,7 @@ __all__ = [
     "input_to_dict",
     "mute_in_force",
     "next_state",
+    "own_words_share",
     "parse_lexicon",
     "resample",
     "seconds",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from turnscope.core._events import Event
 
-__all__ = ["ClockCorrected", "InputGap"]
+__all__ = ["ClockCorrected", "EchoIgnored", "InputGap", "StageFailed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,20 @@ class ClockCorrected(Event):
     """The caller's clock had run apart from ours: so many samples of silence were put in, or if negative left out."""
 
     correction: int
+
+
+@dataclass(frozen=True, slots=True)
+class EchoIgnored(Event):
+    """What was heard from sample `start` to before `stop` was the agent's own voice, to the share `score`."""
+
+    start: int
+    stop: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed(Event):
+    """A stage that the caller's audio passes has failed, and is left out from now on. Nothing else changes."""
+
+    stage: str
+    message: str

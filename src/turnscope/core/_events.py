@@ -18,6 +18,7 @@ __all__ = [
     "ClauseReady",
     "Completed",
     "Decided",
+    "DetectorFailed",
     "Event",
     "EventsLost",
     "Failed",
@@ -263,6 +264,15 @@ class HeldWordsLost(Event):
 
     turn_id: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorFailed(Event):
+    """The interruption detector failed, or said what cannot be; the policy goes by what else it knows."""
+
+    challenger_id: int
+    provider: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

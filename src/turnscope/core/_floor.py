@@ -40,6 +40,7 @@ class Floor(HandingOver):
             self._take_when_ended(item)
         else:
             self._take(item)
+            self._end_step()
             self._hear_the_ignored()
             self._end_step()
             self._close_when_finished()

@@ -56,6 +56,8 @@ class Holder:
     @property
     def asked(self) -> str:
         """What the caller wants answered; nothing, if the agent speaks by itself."""
+        if self.returning is not None and self.hearing is not None:
+            return self.hearing.text
         return "" if self.origin in VERBATIM else self.text
 
     @property

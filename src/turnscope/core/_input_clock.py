@@ -9,7 +9,7 @@ from typing import Literal
 
 from turnscope._errors import ConfigError
 
-__all__ = ["PAUSE_S", "GapReason", "InputClock", "Placement"]
+__all__ = ["GapReason", "InputClock", "Placement"]
 
 TOLERANCE_S = 0.04
 """Audio that is placed so much beside its time is left alone: an onset is not known more exactly than that."""
@@ -102,6 +102,11 @@ class InputClock:
         """How late audio was at least, in the watch that goes on; None before the first piece of it."""
         self._least_before: int | None = None
         """The same in the watch before; None if there is none to be compared with."""
+
+    @property
+    def pause_s(self) -> float:
+        """When nothing has come for so long, in seconds, the client has paused."""
+        return PAUSE_S
 
     @property
     def position(self) -> int:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from turnscope._errors import ConfigError
+from turnscope.core._detector_policy import DetectorPolicy
 from turnscope.core._evidence import InterruptionPolicy, Phase
 from turnscope.core._gate import Mute
 from turnscope.core._phases import PHASES, PhaseProfile, Phases, Reaction
-from turnscope.core._policies import WordsPolicy
 
 __all__ = ["InterruptionSettings", "MakeGood"]
 
@@ -41,7 +41,7 @@ class InterruptionSettings:
         reprompt_text: What it says instead.
     """
 
-    policy: InterruptionPolicy = field(default_factory=WordsPolicy)
+    policy: InterruptionPolicy = field(default_factory=DetectorPolicy)
     reaction: Reaction = "pause"
     decision_window_s: float = 2.0
     duck_db: float = -15.0

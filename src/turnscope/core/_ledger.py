@@ -9,8 +9,12 @@ from turnscope.core._words import WordTiming
 
 __all__ = ["HeardText", "SpokenText"]
 
-ESTIMATED_CHARS_PER_S = 14.0
-"""Pace that is assumed for a clause whose synthesizer gives no timings and has not finished (English, read aloud)."""
+SLOW_CHARS_PER_S = 8.0
+"""Pace that is assumed for a clause that has not all its speech, of a synthesizer without timings, when no other has.
+
+English is read aloud at about 14. A slower pace errs on the side of less having been heard, because what was not played
+must never count. After the first clause, the pace of those before is assumed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,7 @@ class SpokenText:
     def _estimated_words(self, clause: _Clause) -> list[WordTiming]:
         """Words spread over the clause by their length, for a synthesizer that does not tell."""
         chars = max(len(clause.text), 1)
-        length = (
-            clause.samples if clause.complete else max(clause.samples, round(chars / ESTIMATED_CHARS_PER_S * self._hz))
-        )
+        length = clause.samples if clause.complete else max(clause.samples, round(chars * self._samples_per_char()))
         words: list[WordTiming] = []
         position = 0
         for token in clause.text.split():
@@ -140,6 +142,12 @@ class SpokenText:
             stop = at + len(bare)
             words.append(WordTiming(bare, at, stop, length * at // chars, length * stop // chars, estimated=True))
         return words
+
+    def _samples_per_char(self) -> float:
+        """The pace of the speech so far."""
+        spoken = [clause for clause in self._clauses if clause.complete and clause.samples]
+        chars = sum(len(clause.text) for clause in spoken)
+        return sum(clause.samples for clause in spoken) / chars if chars else self._hz / SLOW_CHARS_PER_S
 
 
 def _ends(text: str, words: list[WordTiming], index: int) -> bool:

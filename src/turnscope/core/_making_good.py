@@ -4,6 +4,9 @@ from turnscope.core._interruption_settings import InterruptionSettings, MakeGood
 
 __all__ = ["remedy"]
 
+_MARKS = " \t\n,.;:!?…)]}—–-\"'”’"
+"""Nothing is resumed with these: they end what was heard already."""
+
 
 def remedy(settings: InterruptionSettings, unheard: str) -> tuple[MakeGood, str]:
     """What the agent does after a false interruption, and what it says.
@@ -12,5 +15,7 @@ def remedy(settings: InterruptionSettings, unheard: str) -> tuple[MakeGood, str]
         settings: What it should do.
         unheard: What it had still to say when it was interrupted, as far as it was known.
     """
-    text = {"resume": unheard, "reprompt": settings.reprompt_text, "nothing": ""}[settings.make_good].strip()
+    text = {"resume": unheard.lstrip(_MARKS), "reprompt": settings.reprompt_text, "nothing": ""}[
+        settings.make_good
+    ].strip()
     return (settings.make_good, text) if text else ("nothing", "")

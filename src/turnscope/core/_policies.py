@@ -10,6 +10,9 @@ from turnscope.core._lexicon import BACKCHANNELS, content_words
 
 __all__ = ["WordsPolicy"]
 
+OWN_WORDS_WEIGHT = 0.5
+"""Where all words are the agent's own, half the echo is enough: two doubtful signs are one clear one."""
+
 
 @dataclass(frozen=True, slots=True)
 class WordsPolicy:
@@ -23,20 +26,30 @@ class WordsPolicy:
         lexicon: Words that do not count, in lower case.
         transcripts: How many transcripts in a row must hold a word that counts. One alone is often a hallucination.
         min_speech_s: Speech as long as this is an interruption without words, as long as none say otherwise.
+        max_echo: What has a score ``echo`` of so much or more is the agent's own voice, and no interruption. Of half as
+            much, if all its words are the agent's own.
     """
 
     lexicon: frozenset[str] = BACKCHANNELS
     transcripts: int = 2
     min_speech_s: float = 0.8
+    max_echo: float = 0.75
 
     def __post_init__(self) -> None:
         if not 1 <= self.transcripts <= RECENT_TRANSCRIPTS:
             raise ConfigError(f"transcripts must be between 1 and {RECENT_TRANSCRIPTS}, got {self.transcripts}")
         if not 0 < self.min_speech_s < math.inf:
             raise ConfigError(f"min_speech_s must be positive, got {self.min_speech_s}")
+        if not 0 < self.max_echo <= 1:
+            raise ConfigError(f"max_echo must be above 0 and at most 1, got {self.max_echo}")
 
     def judge(self, evidence: Evidence) -> Ruling:
         """See `InterruptionPolicy.judge`."""
+        echo = evidence.score("echo")
+        least = self.max_echo * (OWN_WORDS_WEIGHT if evidence.score("own_words") == 1.0 else 1.0)
+        if echo is not None and echo >= least:
+            over = evidence.speech_end is not None or evidence.window_elapsed
+            return Ruling(Verdict.DISMISS if over else Verdict.WAIT, f"echo {echo:.2f}")
         words = content_words(evidence.text, self.lexicon)
         running = evidence.recent[-self.transcripts :]
         repeated = len(running) == self.transcripts and all(content_words(text, self.lexicon) for text in running)

@@ -50,6 +50,7 @@ class Saying(Interrupting):
         self._drop_guess(hearing, "priority_message")
         holder = self._saying(item)
         hearing.challenges, hearing.held, hearing.interrupted = item.turn_id, True, None
+        hearing.cutting = False  # however long it has been: it is answered afterwards
         self._emit(self._decided(holder, hearing, "hold", "priority message"))
         self._begin_saying(holder)
 

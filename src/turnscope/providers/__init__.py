@@ -1,5 +1,6 @@
 """TALKS TO MODELS: protocols, one file per vendor, and the local defaults."""
 
+from turnscope.providers._detector_protocol import DetectorConnection, DetectorStream, InterruptionDetector, Score
 from turnscope.providers._energy import EnergyVAD
 from turnscope.providers._openai_chat import OpenAIChatLLM
 from turnscope.providers._piper import PiperTTS
@@ -8,6 +9,8 @@ from turnscope.providers._protocols import (
     STT,
     TTS,
     VAD,
+    AudioStage,
+    AudioStageStream,
     Compute,
     LLMConnection,
     LLMItem,
@@ -26,15 +29,22 @@ from turnscope.providers._protocols import (
 )
 from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
+from turnscope.providers._webrtc import WebRTCAudio
 from turnscope.providers._whisper import WhisperSTT
+from turnscope.providers._whisper_detector import WhisperDetector
 
 __all__ = [
     "LLM",
     "STT",
     "TTS",
     "VAD",
+    "AudioStage",
+    "AudioStageStream",
     "Compute",
+    "DetectorConnection",
+    "DetectorStream",
     "EnergyVAD",
+    "InterruptionDetector",
     "LLMConnection",
     "LLMItem",
     "OpenAIChatLLM",
@@ -43,6 +53,7 @@ __all__ = [
     "Rule",
     "STTConnection",
     "STTStream",
+    "Score",
     "ScriptedCall",
     "ScriptedLLM",
     "SileroVAD",
@@ -54,6 +65,8 @@ __all__ = [
     "Usage",
     "VADStream",
     "VoiceOptions",
+    "WebRTCAudio",
+    "WhisperDetector",
     "WhisperSTT",
     "applies_volume",
 ]

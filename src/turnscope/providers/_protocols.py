@@ -1,4 +1,4 @@
-"""What a model must be able to do to take part in a conversation: five small protocols.
+"""What a model must be able to do to take part in a conversation: a few small protocols.
 
 A provider has two lifetimes. A *connection* lives as long as the session and pays once for
 handshakes and weights; a *stream* lives inside one turn. Both are async context managers, so closing
@@ -26,6 +26,8 @@ __all__ = [
     "STT",
     "TTS",
     "VAD",
+    "AudioStage",
+    "AudioStageStream",
     "Compute",
     "LLMConnection",
     "LLMItem",
@@ -97,6 +99,43 @@ class VAD(Protocol):
 
     def open_stream(self) -> "VADStream":
         """A detector with fresh state, for one continuous stream of audio."""
+        ...
+
+
+@runtime_checkable
+class AudioStage(Protocol):
+    """Something that the caller's audio passes before anybody hears it: noise suppression, echo cancellation, gain."""
+
+    @property
+    def name(self) -> str:
+        """The stage's name in events."""
+        ...
+
+    def open_stream(self) -> "AudioStageStream":
+        """What processes the audio of one call.
+
+        Raises:
+            ConfigError: Something that it needs is not installed; the message says how to install it.
+        """
+        ...
+
+
+class AudioStageStream(Protocol):
+    """One stage with its state. Synchronous, because it stands in the way of every sample.
+
+    If it raises, or gives anything but as much sound as it was given, it is left out for the rest of the call.
+    """
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        """Process 10 ms of the caller's audio.
+
+        Args:
+            near: What the microphone picked up, shape ``(160,)``, at 16 kHz.
+            far: What the agent played at the same time, of the same shape.
+
+        Returns:
+            What is to be heard instead of `near`, of the same shape.
+        """
         ...
 
 

@@ -92,6 +92,11 @@ class WhisperSTT:
         """16,000."""
         return CLOCK_HZ
 
+    @property
+    def is_packaged(self) -> bool:
+        """It is the packaged tiny.en, which `turnscope.providers.WhisperDetector` is made for."""
+        return self._model_path is None
+
     @asynccontextmanager
     async def connect(self, resources: Resources) -> AsyncIterator["WhisperConnection"]:
         """Load the model, or find it in `resources`.
@@ -100,10 +105,11 @@ class WhisperSTT:
             ConfigError: A package, the weights or a file of them is missing; the message names the command to install.
             ProviderError: The model is there and cannot be loaded.
         """
-        decoder = await self._decoder(resources)
+        decoder = await self.load(resources)
         yield WhisperConnection(decoder.decode, resources.compute, self._interval_samples)
 
-    async def _decoder(self, resources: Resources) -> WhisperDecoder:
+    async def load(self, resources: Resources) -> WhisperDecoder:
+        """The model, loaded once for all sessions of a runtime. For providers that share it; see `connect`."""
         key = f"{NAME}:{self._model_path or 'tiny.en'}:{self._language}"
         # Sessions that connect at the same time must not load the weights once each.
         lock = resources.cache.setdefault(f"{NAME}:lock", trio.Lock())

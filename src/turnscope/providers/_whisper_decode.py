@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Samples
@@ -27,6 +28,7 @@ __all__ = [
     "decoding_cost_s",
     "is_nothing",
     "load_whisper",
+    "peak_level_dbfs",
     "repeating_tail",
 ]
 
@@ -141,7 +143,7 @@ class WhisperDecoder:
 
     def decode(self, samples: Samples) -> Heard:
         """What is said in `samples` (16 kHz, at most 28 s)."""
-        level_dbfs = _peak_level_dbfs(samples)
+        level_dbfs = peak_level_dbfs(samples)
         if level_dbfs < SILENCE_DBFS:
             return NOTHING_HEARD
         samples = samples * np.float32(10 ** ((TARGET_DBFS - level_dbfs) / 20))
@@ -159,6 +161,36 @@ class WhisperDecoder:
         if is_nothing(text, result.no_speech, result.log_probability, looping=looping):
             text = ""
         return Heard(text, result.no_speech, result.log_probability if tokens else None)
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of `text`, with none around them."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_and_begin(
+        self, mel: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], float, npt.NDArray[np.float32]]:
+        """What the encoder makes of a spectrogram, and how a transcript of it would begin.
+
+        Args:
+            mel: Shape ``(80, frames)``, an even number of frames.
+
+        Returns:
+            The encoder's vectors, shape ``(frames / 2, size)``; the probability that nobody speaks; and the logits of
+            the first token, shape ``(tokens,)``.
+        """
+        encoded = self._model.encode(self._as_storage(np.ascontiguousarray(mel[np.newaxis])), to_cpu=True)
+        result = self._model.generate(
+            encoded,
+            [self._prompt],
+            beam_size=1,
+            sampling_temperature=0,
+            max_length=2,  # CTranslate2 leaves half of it to the prompt
+            return_logits_vocab=True,
+            return_no_speech_prob=True,
+        )[0]
+        vectors = np.array(encoded, np.float32)[0]
+        return vectors, float(result.no_speech_prob), np.array(result.logits[0][0], np.float32)
 
     def _run(self, samples: Samples, window_s: float) -> _Pass:
         window = np.zeros(round(window_s * CLOCK_HZ), np.float32)
@@ -226,7 +258,7 @@ def _without_loop(tokens: list[int]) -> list[int]:
     return tokens if tail is None else tokens[: tail[0] + tail[1]]
 
 
-def _peak_level_dbfs(samples: Samples) -> float:
+def peak_level_dbfs(samples: Samples) -> float:
     """The level of the loudest tenth of a second, so that one word in a long pause counts."""
     if len(samples) == 0:
         return -np.inf

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from turnscope._errors import ConfigError
 from turnscope.core import (
@@ -23,7 +24,17 @@ from turnscope.core import (
     SpeechEdgeSettings,
     TurnMode,
 )
-from turnscope.providers import LLM, STT, TTS, VAD, VoiceOptions
+from turnscope.providers import (
+    LLM,
+    STT,
+    TTS,
+    VAD,
+    AudioStage,
+    InterruptionDetector,
+    VoiceOptions,
+    WhisperDetector,
+    WhisperSTT,
+)
 from turnscope.session._tool import Tool
 
 __all__ = ["Agent"]
@@ -44,7 +55,11 @@ class Agent:
         voice: How to speak.
         turn_edges: What counts as speech when the caller may start a turn.
         barge_in_edges: What counts as speech while the agent is audible.
+        detector: Judges by its sound whether somebody who speaks over the agent interrupts it. None for nobody;
+            ``"auto"`` for `WhisperDetector` where the STT is Whisper's packaged model, whose weights it shares.
         interruption: What an interruption does, and who says that it is one.
+        stages: What the caller's audio passes before anybody hears it, in this order.
+        echo_guard: Whether the agent's own voice in the caller's microphone is recognized and ignored.
         endpointing: When the caller's turn is over.
         clauses: How the reply is cut for the synthesizer.
         new_input: What becomes of what the caller said when they say or type something else before anything of its
@@ -77,10 +92,13 @@ class Agent:
     instructions: str = ""
     tools: Sequence[Tool] = ()
     voice: VoiceOptions = VoiceOptions()
+    detector: InterruptionDetector | Literal["auto"] | None = "auto"
     turn_edges: SpeechEdgeSettings = TURN_EDGES
     barge_in_edges: SpeechEdgeSettings = BARGE_IN_EDGES
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
     endpointing: Endpointing = field(default_factory=Endpointing)
+    stages: tuple[AudioStage, ...] = ()
+    echo_guard: bool = True
     clauses: ClauseSettings = field(default_factory=ClauseSettings)
     new_input: NewInput = "merge"
     resume: ResumeSettings = field(default_factory=ResumeSettings)
@@ -113,6 +131,8 @@ class Agent:
             raise ConfigError(f"vad must take {CLOCK_HZ} Hz, but {self.vad.name} takes {self.vad.input_hz} Hz")
         if self.environment is not None:
             SpeechEdgeSettings.for_environment(self.environment)
+        if self.detector not in ("auto", None) and not isinstance(self.detector, InterruptionDetector):
+            raise ConfigError(f"detector must be an InterruptionDetector, got {type(self.detector).__name__}")
         for name in (
             "provider_timeout_s",
             "answer_timeout_s",
@@ -141,6 +161,13 @@ class Agent:
             if tool.name in names:
                 raise ConfigError(f"tools[{index}] is the second that is called {tool.name!r}")
             names.add(tool.name)
+
+    @property
+    def interruption_detector(self) -> InterruptionDetector | None:
+        """`detector`, or what ``"auto"`` stands for."""
+        if self.detector != "auto":
+            return self.detector
+        return WhisperDetector() if isinstance(self.stt, WhisperSTT) and self.stt.is_packaged else None
 
     @property
     def floor_settings(self) -> FloorSettings:

@@ -10,11 +10,12 @@ import trio
 
 from turnscope.core import (
     CLOCK_HZ,
-    PAUSE_S,
     CallerHungUp,
     ClockCorrected,
+    EchoIgnored,
     EdgeProfile,
     Event,
+    EvidenceReceived,
     FloorInput,
     GapReason,
     InputClock,
@@ -28,12 +29,16 @@ from turnscope.core import (
     SpeechEdges,
     SpeechStarted,
     SpeechStopped,
+    StageFailed,
     to_samples,
 )
 from turnscope.providers import VADStream
 from turnscope.session._agent import Agent
 from turnscope.session._blame import as_provider_error, blame, blame_transport
 from turnscope.session._clock import SessionClock
+from turnscope.session._echo_guard import EchoGuard
+from turnscope.session._far_end import FarEnd
+from turnscope.session._stages import Stages
 from turnscope.transports import InputFrame, Transport
 
 __all__ = ["Ears"]
@@ -64,6 +69,7 @@ class Ears:
         clock: The session's.
         feed: Takes what was noticed; called from within the ears' task, must not block.
         publish: Takes what is to be told about the audio itself; alike.
+        far_end: What the agent plays.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Ears:
         clock: SessionClock,
         feed: Callable[[FloorInput], None],
         publish: Callable[[Event], None],
+        far_end: FarEnd,
     ) -> None:
         self._transport = transport
         self._clock = clock
@@ -84,14 +91,19 @@ class Ears:
         self._arrived = trio.lowlevel.ParkingLot()
         self._resampler = None if self._hz == CLOCK_HZ else Resampler(self._hz, CLOCK_HZ)
         self._agent = agent
+        self._stages = Stages(agent.stages, far_end, self._leave_out)
         self._vad = _open_vad(agent)
         self._vad_cursor = self._ring.cursor(0)
         self._edges = _edges(agent)
+        self._guard: EchoGuard | None = None
+        if agent.echo_guard:
+            self._guard = EchoGuard(self._ring, far_end, self._pass_on, self._tell_echo, self._ignore_echo)
 
     def hand_over(self, agent: Agent) -> None:
         """Hear with the detector and the settings of another agent from the next window on.
 
-        Speech that goes on meanwhile goes on, unless the detector or the settings differ: then it is found anew.
+        Speech that goes on meanwhile goes on, unless the detector or the settings differ: then it is found anew. The
+        stages and the echo guard stay those of the first agent: they know the way between loudspeaker and microphone.
         """
         old, self._agent = self._agent, agent
         if agent.vad is not old.vad:
@@ -118,9 +130,9 @@ class Ears:
 
     async def run(self) -> None:
         """Hear until the caller hangs up."""
-        patience_s = PAUSE_S
+        patience_s = self._input_clock.pause_s
         while (frame := await self._next_frame(patience_s)) is not None:
-            patience_s = PAUSE_S + len(frame.samples) / self._hz
+            patience_s = self._input_clock.pause_s + len(frame.samples) / self._hz
             await self._take(frame)
         self._feed(CallerHungUp(self._clock.now()))
 
@@ -171,7 +183,8 @@ class Ears:
     def _hear_silence(self, gap: int, reason: GapReason) -> None:
         """Silence where audio is missing: those who listen hear it, the detector is spared it."""
         if self._resampler is not None:
-            self._ring.write(self._resampler.flush())
+            self._ring.write(self._stages.process(self._resampler.flush(), self._ring.end))
+        self._ring.write(self._stages.flush())
         start, stop = self._ring.end, self._ring.end + round(gap * CLOCK_HZ / self._hz)
         if stop > start:
             self._publish(InputGap(self._clock.now(), start, stop, reason))
@@ -187,7 +200,11 @@ class Ears:
         self._watch()
 
     def _write(self, samples: Samples) -> None:
-        self._ring.write(samples if self._resampler is None else self._resampler.process(samples))
+        at_clock_rate = samples if self._resampler is None else self._resampler.process(samples)
+        self._ring.write(self._stages.process(at_clock_rate, self._ring.end))
+
+    def _leave_out(self, stage: str, message: str) -> None:
+        self._publish(StageFailed(self._clock.now(), stage, message))
 
     def _speaking(self) -> bool:
         """Somebody speaks, or may have begun to."""
@@ -214,7 +231,18 @@ class Ears:
         for profile, edges in self._edges:
             edge = edges.receive(probability, start, stop)
             if edge is not None:
-                self._feed(self._as_input(edge, profile))
+                (self._pass_on if self._guard is None else self._guard.take)(edge, profile)
+        if self._guard is not None:
+            self._guard.hear(stop)
+
+    def _pass_on(self, edge: SpeechEdge, profile: EdgeProfile) -> None:
+        self._feed(self._as_input(edge, profile))
+
+    def _tell_echo(self, score: float, stop: int) -> None:
+        self._feed(EvidenceReceived(self._clock.now(), 0, "echo", score, stop))
+
+    def _ignore_echo(self, start: int, stop: int, score: float) -> None:
+        self._publish(EchoIgnored(self._clock.now(), start, stop, score))
 
     def _as_input(self, edge: SpeechEdge, profile: EdgeProfile) -> FloorInput:
         now = self._clock.now()

@@ -22,6 +22,7 @@ from turnscope.session._bus import EventBus
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
 from turnscope.session._hooks import Hooks
+from turnscope.session._judging import Judging
 from turnscope.session._playout import Playout
 from turnscope.session._toolbox import Toolbox
 from turnscope.session._turns import Turns
@@ -61,6 +62,7 @@ class Life:
         ears: Hear the caller.
         playout: Plays to the caller.
         turns: Live in the nursery.
+        judging: Asks the interruption detector.
         tools: Their calls may outlive the turns that asked for them, but not the session.
         bus: Is told of the end.
         hooks: Are given time to handle it.
@@ -77,6 +79,7 @@ class Life:
         ears: Ears,
         playout: Playout,
         turns: Turns,
+        judging: Judging,
         tools: Toolbox,
         bus: EventBus,
         hooks: Hooks,
@@ -95,6 +98,7 @@ class Life:
         self._ears = ears
         self._playout = playout
         self._turns = turns
+        self._judging = judging
         self._tools = tools
         self._bus = bus
         self._hooks = hooks
@@ -107,6 +111,7 @@ class Life:
         self._nursery.start_soon(self._play, name="playout")
         await self._nursery.start(self._tools.own_calls, name="tools")
         self._watcher.feed(SessionOpened(self._clock.now()))
+        self._nursery.start_soon(self._judging.run, name="judging")
         self._nursery.start_soon(self._hear, name="ears")
         self._nursery.start_soon(self._conclude, name="conclusion")
         await trio.lowlevel.checkpoint()
@@ -172,15 +177,18 @@ class Life:
     async def _end_turns(self) -> None:
         """Wait for the last sample and the turns as long as is promised; then unblock what shields itself."""
         self._tools.cancel_all()
+        self._judging.stop()
         with trio.move_on_after(1.25 * self._join_deadline_s, shield=True):
             await self._playout.wait_silent()
             await self._wait_gone()
         for _ in range(FORCED_ENDINGS):
             self._turns.force_end()
+            self._judging.force_end()
             self._tools.force_end()
             with trio.move_on_after(self._join_deadline_s, shield=True):
                 await self._wait_gone()
 
     async def _wait_gone(self) -> None:
         await self._turns.wait_gone()
+        await self._judging.wait_idle()
         await self._tools.wait_gone()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from turnscope.core import CLOCK_HZ, AudioLost, Resampler, RingCursor, TranscriptReceived
+from turnscope.core import (
+    CLOCK_HZ,
+    AudioLost,
+    EvidenceReceived,
+    Resampler,
+    RingCursor,
+    TranscriptReceived,
+    own_words_share,
+)
 from turnscope.providers import STTStream
 from turnscope.session._blame import blame, open_blamed
 
@@ -18,6 +26,9 @@ __all__ = ["Listening"]
 
 CHUNK_SAMPLES = CLOCK_HZ // 10
 """Most audio given to a stream at once."""
+
+OWN_WORDS_SAMPLES = 2 * CLOCK_HZ
+"""Words that were understood so long after the agent's last sound are not those of its echo."""
 
 
 @dataclass(slots=True)
@@ -132,9 +143,18 @@ class Listening:
         with blame(self._context.agent.stt.name):
             async for transcript in stream:
                 stop = self._on_session_clock(transcript.stop * CLOCK_HZ // input_hz)
+                self._compare(transcript.text, stop)
                 self._context.feed(
                     TranscriptReceived(self._context.now(), self._turn_id, transcript.text, transcript.is_final, stop)
                 )
+
+    def _compare(self, text: str, stop: int) -> None:
+        """Say how much of what was understood are the agent's own words, if it has just been speaking."""
+        context = self._context
+        far_end = context.playout.far_end
+        if context.agent.echo_guard and text.strip() and far_end.until > max(stop - OWN_WORDS_SAMPLES, 0):
+            share = own_words_share(text, far_end.text)
+            context.feed(EvidenceReceived(context.now(), self._turn_id, "own_words", share, stop))
 
     def _on_session_clock(self, stream_position: int) -> int:
         """The sample of the session's clock after the one before `stream_position`."""

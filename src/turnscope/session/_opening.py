@@ -6,9 +6,11 @@ from typing import Any
 
 import trio
 
-from turnscope.core import History
+from turnscope._errors import ProviderError
+from turnscope.core import DetectorFailed, History
+from turnscope.providers import DetectorConnection
 from turnscope.session._agent import Agent
-from turnscope.session._blame import outermost_error
+from turnscope.session._blame import blame, outermost_error
 from turnscope.session._bus import Sink
 from turnscope.session._connections import open_connections
 from turnscope.session._hooks import Hook
@@ -17,6 +19,20 @@ from turnscope.session._session import Session
 from turnscope.transports import Transport
 
 __all__ = ["open_session"]
+
+
+async def _connect_detector(
+    stack: AsyncExitStack, agent: Agent, runtime: Runtime
+) -> tuple[DetectorConnection | None, DetectorFailed | None]:
+    """The detector's connection, if the agent has one; a call goes on without one that cannot be had."""
+    detector = agent.interruption_detector
+    if detector is None:
+        return None, None
+    try:
+        with blame(detector.name):
+            return await stack.enter_async_context(detector.connect(runtime.resources)), None
+    except ProviderError as error:
+        return None, DetectorFailed(0, 0, error.provider, error.message)
 
 
 @asynccontextmanager
@@ -56,6 +72,7 @@ async def open_session(
         stack.enter_context(runtime.session_place())
         connections = await stack.enter_async_context(open_connections(runtime.resources))
         reached = await connections.reach(agent)
+        detector, complaint = await _connect_detector(stack, agent, runtime)
         session: Session | None = None
         try:
             async with trio.open_nursery() as nursery:
@@ -70,7 +87,10 @@ async def open_session(
                     metadata=metadata or {},
                     sinks=sinks,
                     hooks=hooks,
+                    detector=detector,
                 )
+                if complaint is not None:
+                    session._bus.publish(complaint)
                 try:
                     if history is not None:
                         session.history.restore(history)

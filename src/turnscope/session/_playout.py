@@ -9,6 +9,7 @@ from turnscope._errors import TransportError
 from turnscope.core import CLOCK_HZ, Playback, Samples
 from turnscope.session._blame import blame_transport
 from turnscope.session._clock import SessionClock
+from turnscope.session._far_end import FarEnd
 from turnscope.transports import Provenance, Transport
 
 __all__ = ["Playout", "Voice"]
@@ -149,11 +150,13 @@ class Playout:
     Args:
         transport: Where the frames go.
         clock: The session's.
+        far_end: Told what is played, and when.
     """
 
-    def __init__(self, transport: Transport, clock: SessionClock) -> None:
+    def __init__(self, transport: Transport, clock: SessionClock, far_end: FarEnd) -> None:
         self._transport = transport
         self._clock = clock
+        self.far_end: FarEnd = far_end
         self.hz: int = transport.output_hz
         self.max_ahead: int = round(MAX_AHEAD_S * self.hz)
         in_flight = round(IN_FLIGHT_S * self.hz)
@@ -215,6 +218,7 @@ class Playout:
         voice.clears += 1
         voice.response_id = f"{voice.name}.fade{voice.clears if voice.clears > 1 else ''}"
         self._sent -= waiting
+        self.far_end.drop(self._sent)
         self._nap.cancel()  # the fade is due now
         voice.playback.take_back(waiting)
 
@@ -271,6 +275,7 @@ class Playout:
             return
         with blame_transport():
             self._transport.send(frame, voice.response_id)
+        self.far_end.play(at, frame)
         self._handed_over += len(frame)
         self._sent = at + len(frame)
         if not voice.started:

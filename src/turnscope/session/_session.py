@@ -34,14 +34,16 @@ from turnscope.core import (
     UserTurnCleared,
     unheard_rest,
 )
-from turnscope.providers import Compute, VoiceOptions
+from turnscope.providers import Compute, DetectorConnection, VoiceOptions
 from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
 from turnscope.session._connections import Connections
 from turnscope.session._ears import Ears
+from turnscope.session._far_end import FarEnd
 from turnscope.session._handles import SpeechHandle, TurnSource
 from turnscope.session._hooks import Handler, Hook, HookHandle, Hooks
+from turnscope.session._judging import Judging
 from turnscope.session._life import Life, end_request
 from turnscope.session._line_ups import LineUps, Reached
 from turnscope.session._memory import remember
@@ -86,6 +88,7 @@ class Session:
         metadata: Mapping[str, str],
         sinks: tuple[Sink, ...],
         hooks: tuple[Hook[Any], ...],
+        detector: DetectorConnection | None = None,
     ) -> None:
         self.id = session_id
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
@@ -99,8 +102,10 @@ class Session:
         self._floor = floor = Floor(agent.floor_settings, agent.name)
         self._watcher = watcher = Watcher(floor, clock, self._obey, bus)
         feed, publish = watcher.feed, bus.publish
-        self._ears = ears = Ears(agent, transport, clock, feed, publish)
-        playout = Playout(transport, clock)
+        far_end = FarEnd(transport.output_hz)
+        self._ears = ears = Ears(agent, transport, clock, feed, publish, far_end)
+        playout = Playout(transport, clock, far_end)
+        self._judging = judging = Judging(detector, agent, ears, clock, feed, publish)
         tools = Toolbox(
             agent,
             compute=tool_compute,
@@ -119,8 +124,8 @@ class Session:
         )
         self._turns = turns = Turns(context, nursery)
         self._hooks = on_event = Hooks(self, bus, clock, nursery)
-        join_s = agent.join_deadline_s
-        self._life = Life(nursery, clock, floor, watcher, transport, ears, playout, turns, tools, bus, on_event, join_s)
+        parts = (clock, floor, watcher, transport, ears, playout, turns, judging, tools, bus, on_event)
+        self._life = Life(nursery, *parts, agent.join_deadline_s)
         for hook in hooks:
             self._hooks.add(hook)
 
@@ -149,8 +154,7 @@ class Session:
         """Say `text`, after what is being said and what is waiting to be.
 
         Args:
-            text: What to say; or its pieces, as they are being written: an async iterator, or the context of one. They
-                are read when its turn has come, and said as soon as they make a clause.
+            text: What to say; or its pieces as they are written: an async iterator, or the context of one.
             voice: Instead of the agent's `VoiceOptions.voice`.
             speed: Instead of the agent's `VoiceOptions.speed`.
             volume: Instead of the agent's `VoiceOptions.volume`.
@@ -378,6 +382,7 @@ class Session:
                 if isinstance(event, PolicyFailed):
                     _logger.error("the interruption policy %s failed: %s", event.policy, event.message)
                 self._bus.publish(event)
+                self._judging.notice(event)
             case ChangeAgent(name):
                 self._change_agent(name)
             case CloseSession(reason):

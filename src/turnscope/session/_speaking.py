@@ -87,6 +87,7 @@ class Speaking:
                     return
                 now = self._context.now()
                 self._context.publish(ClauseReady(now, self._order.turn_id, self._order.attempt, clause.text))
+                self._context.playout.far_end.say(clause.text)
                 synthesis = Synthesis(clause, self._spoken, self._voice)
                 asked.send_nowait(synthesis)
                 if clause.speakable:

@@ -17,6 +17,7 @@ from turnscope._errors import ConfigError
 from turnscope.core import (
     AllConfirm,
     AnyConfirms,
+    DetectorPolicy,
     FirstDecides,
     InterruptionPolicy,
     MinConfidence,
@@ -33,13 +34,16 @@ from turnscope.providers import (
     TTS,
     VAD,
     EnergyVAD,
+    InterruptionDetector,
     OpenAIChatLLM,
     PiperTTS,
     ScriptedLLM,
     SileroVAD,
+    WhisperDetector,
     WhisperSTT,
 )
 from turnscope.session import Agent, load_lexicon
+from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 
 _SECRET = "a secret does not belong in a file; name an environment variable as api_key_env"
@@ -86,9 +90,11 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
         },
     ),
     TTS: ("provider", {"piper": _Choice(PiperTTS), "fake": _Choice(FakeTTS)}),
+    InterruptionDetector: ("provider", {"whisper": _Choice(WhisperDetector), "fake": _Choice(FakeDetector)}),
     InterruptionPolicy: (
         "kind",
         {
+            "detector": _Choice(DetectorPolicy),
             "words": _Choice(WordsPolicy),
             "min_speech": _Choice(MinSpeech),
             "min_words": _Choice(MinWords),
@@ -176,8 +182,15 @@ class _Maker:
 
     def value(self, hint: Any, value: object, path: str, default: object = None) -> object:
         """`value` as the type `hint`."""
+        if type(None) in get_args(hint):  # what may be None is something else when a table says what it is
+            hint = next((part for part in get_args(hint) if part in _CHOICES), hint)
         if hint in _CHOICES:
             return self._chosen(*_CHOICES[hint], value, path)
+        if InterruptionDetector in get_args(hint):
+            words: dict[object, object] = {"auto": "auto", "none": None}
+            if isinstance(value, str) and value in words:
+                return words[value]
+            return self._chosen(*_CHOICES[InterruptionDetector], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
             return self.build(_Choice(hint), value, path, default if isinstance(default, hint) else None)
         if get_origin(hint) is Sequence and ((item := get_args(hint)[0]) in _CHOICES or is_dataclass(item)):
@@ -233,8 +246,10 @@ def convert(value: object, wanted: Any, path: str) -> Any:
     Raises:
         ConfigError: It is not; the message begins with `path`, or with the key in it that is wrong.
     """
-    if get_origin(wanted) is Literal and value not in get_args(wanted):
-        raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(wanted)))}, got {value!r}")
+    may_be = [wanted, *get_args(wanted)] if type(None) in get_args(wanted) else [wanted]
+    for choice in may_be:
+        if get_origin(choice) is Literal and value not in get_args(choice):
+            raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(choice)))}, got {value!r}")
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:

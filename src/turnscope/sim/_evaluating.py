@@ -7,8 +7,9 @@ the same on every machine.
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
@@ -28,11 +29,13 @@ from turnscope.core import (
 )
 from turnscope.session import Agent, Record, Session, open_runtime, open_session
 from turnscope.sim._caller import CallerTransport, HangUp, Moment, Play, Step
+from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import Clip
+from turnscope.sim._frontier import Observed, Observing
 from turnscope.sim._virtual import VirtualCompute, run_virtual
 from turnscope.transports import read_audio
 
-__all__ = ["MONOLOGUE", "ClipResult", "MakeAgent", "play_clip", "play_clips"]
+__all__ = ["MONOLOGUE", "MakeAgent", "observe_clips", "play_clip", "play_clips"]
 
 MONOLOGUE = (
     "Thank you for calling. I have looked up your order, and there are a few things that I would like to tell you. "
@@ -54,41 +57,10 @@ ECHO_S = 10.0
 EARLY_S = 0.1
 """An interruption that begins so much before the labelled onset is still one by the label; labels are not exact."""
 
+T = TypeVar("T")
+
 MakeAgent = Callable[[], Agent]
 """Makes the agent to be evaluated. Called in each process; must be importable by name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipResult:
-    """What an agent made of a clip.
-
-    Attributes:
-        clip: The clip.
-        duration_s: How long it was listened to, from its onset on.
-        interrupted: The agent's turn was cancelled after the onset.
-        early: It was cancelled before the onset, by whatever precedes it.
-        stops: How often the agent's turn was cancelled.
-        yields: How often it stepped back.
-        onset_to_yield_s: From the labelled onset to the agent's first step back; None if it did not.
-        onset_to_decision_s: To the decision that it is an interruption.
-        onset_to_silence_s: To the agent's last sample.
-        evidence: What decided, for the last decision.
-        text: What had been understood by then.
-        error: Why the clip could not be played; everything else is then empty.
-    """
-
-    clip: Clip
-    duration_s: float = 0.0
-    interrupted: bool = False
-    early: bool = False
-    stops: int = 0
-    yields: int = 0
-    onset_to_yield_s: float | None = None
-    onset_to_decision_s: float | None = None
-    onset_to_silence_s: float | None = None
-    evidence: str = ""
-    text: str = ""
-    error: str = ""
 
 
 # One clip
@@ -185,12 +157,39 @@ def play_clip(bench: _Bench, folder: Path, clip: Clip) -> ClipResult:
         return ClipResult(clip=clip, error=" ".join(str(error).split()))
 
 
-def _play(bench: _Bench, clip: Clip, samples: Samples) -> ClipResult:
-    script: list[Step] = [Play(samples, Moment(LEAD_S, "agent_starts", 1)), HangUp(Moment(AFTER_S, "previous"))]
-    events, transport = bench.call(script, first_only=clip.label != "noise")
+def observe_clip(bench: _Bench, folder: Path, clip: Clip) -> Observed | None:
+    """Play one clip to an agent that never decides, and give what it knew; None for an echo or what cannot be read."""
+    if clip.label == "echo":
+        return None
+    try:
+        samples = read_audio(folder / clip.path, CLOCK_HZ)
+    except TurnscopeError:
+        return None
+    observing = Observing()
+    settings = replace(bench.agent.interruption, policy=observing)
+    watching = _Bench(replace(bench.agent, interruption=settings), bench.cache)
+    _, transport = watching.call(_script(samples))
     start = transport.placed[0].start
-    stop = start + (len(samples) if clip.end_s is None else min(to_samples(clip.end_s), len(samples)))
-    return _result(clip, events, start + to_samples(clip.onset_s), stop)
+    return Observed(
+        clip,
+        start + to_samples(clip.onset_s),
+        _stop(clip, samples) / CLOCK_HZ - clip.onset_s,
+        tuple(observing.seen),
+    )
+
+
+def _script(samples: Samples) -> list[Step]:
+    return [Play(samples, Moment(LEAD_S, "agent_starts", 1)), HangUp(Moment(AFTER_S, "previous"))]
+
+
+def _stop(clip: Clip, samples: Samples) -> int:
+    return len(samples) if clip.end_s is None else min(to_samples(clip.end_s), len(samples))
+
+
+def _play(bench: _Bench, clip: Clip, samples: Samples) -> ClipResult:
+    events, transport = bench.call(_script(samples), first_only=clip.label != "noise")
+    start = transport.placed[0].start
+    return _result(clip, events, start + to_samples(clip.onset_s), start + _stop(clip, samples))
 
 
 def _play_echo(bench: _Bench, clip: Clip, response: Samples) -> ClipResult:
@@ -247,9 +246,9 @@ def _start_worker(make_agent: MakeAgent) -> None:
     _bench.warm_up()
 
 
-def _work(folder: Path, clip: Clip) -> ClipResult:
+def _work(do: Callable[[_Bench, Path, Clip], T], folder: Path, clip: Clip) -> T:
     assert _bench is not None
-    return play_clip(_bench, folder, clip)
+    return do(_bench, folder, clip)
 
 
 def play_clips(
@@ -263,14 +262,33 @@ def play_clips(
         make_agent: Who listens. Its voice should be a `KeptTTS`, or every call synthesizes the same again.
         jobs: How many processes; the results do not depend on it.
     """
+    yield from _each(play_clip, Path(folder), clips, make_agent, jobs)
+
+
+def observe_clips(
+    folder: str | os.PathLike[str], clips: Sequence[Clip], make_agent: MakeAgent, *, jobs: int = 1
+) -> Iterator[Observed | None]:
+    """Play clips to an agent that never decides, and give what it knew of each: for `turnscope.sim.frontier`.
+
+    Args:
+        folder: The corpus's.
+        clips: Which of its clips. Of echoes, and of what cannot be read, nothing is known.
+        make_agent: Who listens.
+        jobs: How many processes.
+    """
+    yield from _each(observe_clip, Path(folder), clips, make_agent, jobs)
+
+
+def _each(
+    do: Callable[[_Bench, Path, Clip], T], folder: Path, clips: Sequence[Clip], make_agent: MakeAgent, jobs: int
+) -> Iterator[T]:
     if jobs == 1:
         bench = _Bench(make_agent())
         bench.warm_up()
         for clip in clips:
-            yield play_clip(bench, Path(folder), clip)
+            yield do(bench, folder, clip)
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(jobs, _start_worker, (make_agent,)) as pool:
-        work = [pool.apply_async(_work, (Path(folder), clip)) for clip in clips]
-        for item in work:
+        for item in [pool.apply_async(_work, (do, folder, clip)) for clip in clips]:
             yield item.get()

@@ -10,10 +10,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import Label
-from turnscope.sim._evaluating import ClipResult
 
-__all__ = ["GOALS", "Cell", "Evaluation", "Latency", "PerMinute", "Rate", "evaluation_to_dict", "summarize"]
+__all__ = [
+    "GOALS",
+    "Cell",
+    "Evaluation",
+    "Latency",
+    "PerMinute",
+    "Rate",
+    "evaluation_to_dict",
+    "latency_of",
+    "summarize",
+]
 
 Z95 = 1.959964
 """Of the normal distribution: the interval holds the truth in 95 cases of 100."""
@@ -165,9 +175,9 @@ def summarize(results: Iterable[ClipResult]) -> Evaluation:
     return Evaluation(
         yielded_to=_rate(interruptions, lambda result: result.interrupted),
         early=_rate(speech, lambda result: result.early),
-        onset_to_yield=_latency(result.onset_to_yield_s for result in interruptions),
-        onset_to_decision=_latency(result.onset_to_decision_s for result in interruptions),
-        onset_to_silence=_latency(result.onset_to_silence_s for result in interruptions),
+        onset_to_yield=latency_of(result.onset_to_yield_s for result in interruptions),
+        onset_to_decision=latency_of(result.onset_to_decision_s for result in interruptions),
+        onset_to_silence=latency_of(result.onset_to_silence_s for result in interruptions),
         talked_through=_rate(backchannels, _is_right),
         noise_stops=_per_minute(noises, lambda result: result.stops),
         noise_yields=_per_minute(noises, lambda result: result.yields),
@@ -189,7 +199,8 @@ def _rate(results: Sequence[ClipResult], right: Callable[[ClipResult], bool]) ->
     return Rate(sum(map(right, results)), len(results))
 
 
-def _latency(values: Iterable[float | None]) -> Latency:
+def latency_of(values: Iterable[float | None]) -> Latency:
+    """The latency of what happened; None is what did not."""
     known = sorted(value for value in values if value is not None)
     return Latency(len(known), _quantile(known, 0.5), _quantile(known, 0.95))
 

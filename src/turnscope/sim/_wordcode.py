@@ -1,8 +1,11 @@
 """Speech for fakes: audio that says its words exactly, so that what was heard can be read from the samples.
 
 A word is a square wave of constant level that ends in its own spelling, one bit a sample, in the sign. Whoever
-hears a word to its end can read it; whoever hears less cannot. Level changes do no harm, resampling does.
+hears a word to its end can read it; whoever hears less cannot. Level changes do no harm, resampling does. The wave's
+pitch changes with every syllable of 20 ms, differently in each text, so that two voices do not sound like one.
 """
+
+from zlib import crc32
 
 import numpy as np
 
@@ -13,7 +16,10 @@ __all__ = ["LEVEL", "encode_words", "read_words"]
 LEVEL = 0.25
 """Absolute value of every sample of a word."""
 
-_HALF_PERIOD = 16
+_SYLLABLE = 320
+_HALF_PERIODS = np.array([5, 7, 9, 12, 16, 22, 30])
+"""Of the wave, in samples. No run of signs in the `_SYNC` below is as long, so a wave holds no words."""
+
 _SYNC = np.array([1, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0], dtype=np.uint8)
 _SYNC_BYTES = _SYNC.tobytes()
 
@@ -24,6 +30,12 @@ def _spelled(word: str) -> Samples:
     signs = np.concatenate([_SYNC, bits]).astype(np.float32) * 2 - 1
     samples: Samples = (signs * np.float32(LEVEL)).astype(np.float32)
     return samples
+
+
+def _carrier(length: int, seed: int) -> Samples:
+    drawn = np.random.default_rng(seed).choice(_HALF_PERIODS, -(-length // _SYLLABLE))
+    half_periods = np.repeat(drawn, _SYLLABLE)[:length]
+    return np.where(np.arange(length) % _SYLLABLE // half_periods % 2, -LEVEL, LEVEL).astype(np.float32)
 
 
 def encode_words(text: str, *, words_per_s: float = 3.0, gap_s: float = 0.05) -> tuple[Samples, tuple[WordTiming, ...]]:
@@ -48,7 +60,7 @@ def encode_words(text: str, *, words_per_s: float = 3.0, gap_s: float = 0.05) ->
         bare = token.rstrip(".,;:!?…—") or token
         spelled = _spelled(bare)
         length = max(period - gap, len(spelled))
-        carrier = np.where(np.arange(length - len(spelled)) // _HALF_PERIOD % 2, -LEVEL, LEVEL).astype(np.float32)
+        carrier = _carrier(length - len(spelled), crc32(f"{text}/{len(words)}".encode()))
         pieces += [carrier, spelled, np.zeros(gap, dtype=np.float32)]
         words.append(WordTiming(bare, char_start, char_start + len(bare), at, at + length))
         at += length + gap

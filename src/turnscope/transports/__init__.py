@@ -2,6 +2,7 @@
 
 from turnscope.transports._files import read_audio, write_wav
 from turnscope.transports._memory import MemoryCaller, MemoryTransport, OutputCleared, OutputFrame, memory_pair
+from turnscope.transports._packets import PacketCaller, PacketInput, PacketTransport, packet_pair
 from turnscope.transports._protocols import InputFrame, Playhead, Provenance, Transport
 from turnscope.transports._wav import WavTransport
 
@@ -11,11 +12,15 @@ __all__ = [
     "MemoryTransport",
     "OutputCleared",
     "OutputFrame",
+    "PacketCaller",
+    "PacketInput",
+    "PacketTransport",
     "Playhead",
     "Provenance",
     "Transport",
     "WavTransport",
     "memory_pair",
+    "packet_pair",
     "read_audio",
     "write_wav",
 ]
