@@ -55,7 +55,7 @@ class Closing(ByHand):
         """End when what is to be finished is finished, or in time. A second wish can only make it sooner."""
         due = self._deadlines.get("end")
         self._deadlines.set("end", min(item.sample + item.within, item.sample + item.within if due is None else due))
-        self.closing = self.closing or item.reason
+        self.closing: str = self.closing or item.reason
         holder = self._holder
         if item.finish == "everything":
             return

@@ -33,9 +33,11 @@ class HandingOver(Closing):
         under_way = self._holder is not None and not self._holder.due
         if self._next_agent is None or under_way or self.state is State.ENDED:
             return
-        old, self.agent, self._next_agent = self.agent, self._next_agent, None
+        old = self.agent
+        self.agent: str = self._next_agent
+        self._next_agent = None
         if self._heard is not None:
             self._drop_guess(self._heard, "agent_changed")
-        self.settings = self._known[self.agent]
+        self.settings: FloorSettings = self._known[self.agent]
         self._order(do.ChangeAgent(self.agent))
         self._emit(AgentChanged(self._now, old, self.agent))

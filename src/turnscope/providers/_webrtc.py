@@ -67,10 +67,13 @@ class WebRTCAudio:
 
 
 class _WebRTCStream:
+    """What one call has of it."""
+
     def __init__(self, processor: Any, *, needs_far: bool) -> None:
         self._processor = processor
         self._needs_far = needs_far
 
     def process(self, near: Samples, far: Samples) -> Samples:
+        """See `turnscope.providers.AudioStageStream.process`."""
         processed: Samples = self._processor.process(near, far) if self._needs_far else self._processor.process(near)
         return processed

@@ -40,7 +40,8 @@ class Voice:
     def __init__(
         self, response_id: str, playout: "Playout", playback: Playback, on_first_sample: Callable[[], None]
     ) -> None:
-        self.name = self.response_id = response_id
+        self.name: str = response_id
+        self.response_id: str = response_id
         self.clears = 0
         """How often the far end was told to drop what it held of it."""
         self.playback = playback

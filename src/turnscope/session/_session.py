@@ -92,7 +92,7 @@ class Session:
     ) -> None:
         self.id = session_id
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
-        self.agent = agent
+        self.agent: Agent = agent
         self._nursery = nursery
         self._bus = bus = EventBus(sinks)
         self._clock = clock = SessionClock()

@@ -19,7 +19,7 @@ class KeptTTS:
 
     def __init__(self, voice: TTS) -> None:
         self.name: str = voice.name
-        self.output_hz = 0
+        self.output_hz: int = 0
         self._voice = voice
         self._inner: TTSConnection | None = None
         self._kept: dict[tuple[str, VoiceOptions], list[SpeechChunk]] = {}
