@@ -226,3 +226,84 @@ def test_an_endless_row_of_signs_or_spaces_is_not_kept_for_ever() -> None:
 def test_impossible_settings_are_refused_by_name(name: str, value: int) -> None:
     with pytest.raises(ConfigError, match=name):
         ClauseSettings(**{name: value})  # type: ignore[arg-type]
+
+
+# Lengths, and pauses of the model
+
+
+@pytest.mark.feature(17)
+def test_by_default_a_clause_has_fifty_to_two_hundred_characters() -> None:
+    assert (ClauseSettings().min_chars, ClauseSettings().max_chars) == (50, 200)
+
+
+def sentence(length: int) -> str:
+    """A sentence of so many characters, its full stop counted."""
+    return "x" * (length - 1) + "."
+
+
+@pytest.mark.feature(17)
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ((49, 30), [80]),
+        ((50, 30), [51, 30]),
+        ((51, 30), [52, 30]),
+        ((20, 28, 30), [80]),
+        ((20, 29, 30), [51, 30]),
+        ((199, 30), [200, 30]),
+        ((200, 30), [200, 31]),
+        ((48, 48, 48), [98, 48]),
+    ],
+)
+def test_boundaries_are_exact_to_the_character(lengths: tuple[int, ...], expected: list[int]) -> None:
+    text = " ".join(sentence(length) for length in lengths)
+    settings = ClauseSettings(first_min_chars=50, first_break_chars=None)
+    assert [len(clause.text) for clause in cut(text, settings)] == expected
+
+
+@pytest.mark.feature(17)
+@pytest.mark.parametrize(
+    ("written", "settled", "left"),
+    [
+        ("Hi.", ["Hi."], ""),
+        ("Hi. ", ["Hi. "], ""),
+        ("Hi. I am", ["Hi. "], "I am"),
+        ("Oh! Yes? Well", ["Oh! Yes? "], "Well"),
+        ("I would like to", [], "I would like to"),
+        ("It costs 3.", [], "It costs 3."),
+        ("It costs 3. ", ["It costs 3. "], ""),
+        ("Dr.", [], "Dr."),
+        ("One line\nand", ["One line\n"], "and"),
+        ("...", [], "..."),
+        ("“Stop!” she", ["“Stop!” "], "she"),
+        ("", [], ""),
+    ],
+)
+def test_in_a_pause_complete_sentences_go_out_however_short(written: str, settled: list[str], left: str) -> None:
+    segmenter = ClauseSegmenter(ClauseSettings(first_min_chars=50, first_break_chars=None))
+    assert segmenter.push(written) == []
+    assert [clause.text for clause in segmenter.settle()] == settled
+    assert [clause.text for clause in segmenter.settle()] == [], "once is enough"
+    assert [clause.text for clause in segmenter.flush()] == ([left] if left else [])
+
+
+@given(TEXTS, SETTINGS, st.data())
+def test_pauses_lose_nothing_and_repeat_nothing(
+    text: str, clause_settings: ClauseSettings, data: st.DataObject
+) -> None:
+    segmenter = ClauseSegmenter(clause_settings)
+    clauses: list[Clause] = []
+    for char in text:
+        clauses += segmenter.push(char)
+        if data.draw(st.integers(0, 9)) == 0:
+            clauses += segmenter.settle()
+    clauses += segmenter.flush()
+    assert "".join(clause.text for clause in clauses) == text
+    assert [clause.start for clause in clauses] == [0, *(clause.stop for clause in clauses)][: len(clauses)]
+    assert all(len(clause.text) <= clause_settings.max_chars for clause in clauses)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_wait_that_makes_no_sense_is_refused(wrong: float) -> None:
+    with pytest.raises(ConfigError, match="max_wait_s"):
+        ClauseSettings(max_wait_s=wrong)

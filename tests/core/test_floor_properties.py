@@ -248,10 +248,9 @@ class Session(RuleBasedStateMachine):
         return orders
 
     def _check_that_silence_is_first(self, orders: list[Order]) -> None:
-        kinds = [
-            "quiet" if isinstance(order, (InterruptTurn, InterruptSpeech, CancelAttempt, FinishSentence)) else "event"
-            for order in orders
-        ]
+        begun = {order.turn_id for order in orders if isinstance(order, OpenTurn)}  # nothing of them is heard yet
+        quiet = (InterruptTurn, InterruptSpeech, CancelAttempt, FinishSentence)
+        kinds = ["quiet" if isinstance(order, quiet) and order.turn_id not in begun else "event" for order in orders]
         assert kinds == sorted(kinds, reverse=True), orders
         cut = [order.turn_id for order in orders if isinstance(order, (InterruptTurn, InterruptSpeech))]
         audible = {turn_id for turn_id in cut if self._turn(turn_id).audible and not self._turn(turn_id).silenced}

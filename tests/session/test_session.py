@@ -634,14 +634,6 @@ async def test_over_the_pair_in_memory_a_caller_hears_the_answer() -> None:
     ] == "Your order is two lattes and it is ready soon".split()
 
 
-async def test_a_far_end_that_takes_nothing_ends_the_session_with_an_error() -> None:
-    transport, _ = memory_pair()
-    with pytest.raises(TransportError, match="samples would wait to be played"):  # noqa: PT012
-        async with open_session(AGENT, transport) as session:
-            await session.say(LONG)
-            await trio.sleep_forever()
-
-
 async def test_a_turn_ends_also_when_the_application_takes_its_time_to_leave_a_session_that_has_failed() -> None:
     records: list[Record] = []
     with pytest.raises(TransportError, match="the line is dead"):  # noqa: PT012

@@ -83,7 +83,9 @@ from turnscope.core._inputs import (
     AttemptCommitted,
     AttemptJoined,
     AudioFinished,
+    AudioStalled,
     AudioStarted,
+    AudioWentOn,
     CallerHungUp,
     CloseRequested,
     DeadlineReached,
@@ -114,6 +116,7 @@ from turnscope.core._inputs import (
     TurnFailed,
     TurnJoined,
     UserTurnCleared,
+    WaitsFor,
 )
 from turnscope.core._interruption_settings import InterruptionSettings, MakeGood
 from turnscope.core._jitter import JitterBuffer, JitterCounts, JitterSettings, OrderedFrame, Packet
@@ -179,6 +182,7 @@ from turnscope.core._tool_events import (
     ToolStarted,
     ToolStuck,
 )
+from turnscope.core._voice_events import SpeechStalled, SpeechWentOn
 from turnscope.core._words import WordTiming
 
 __all__ = [
@@ -207,7 +211,9 @@ __all__ = [
     "AttemptStarted",
     "AudioFinished",
     "AudioLost",
+    "AudioStalled",
     "AudioStarted",
+    "AudioWentOn",
     "CallerHungUp",
     "CancelAttempt",
     "Cause",
@@ -345,9 +351,11 @@ __all__ = [
     "SpeechEnds",
     "SpeechIgnored",
     "SpeechPlayed",
+    "SpeechStalled",
     "SpeechStarted",
     "SpeechStartsPlaying",
     "SpeechStopped",
+    "SpeechWentOn",
     "Spend",
     "SpendLedger",
     "SpendRecord",
@@ -382,6 +390,7 @@ __all__ = [
     "UtteranceDismissed",
     "Verdict",
     "Veto",
+    "WaitsFor",
     "WordTiming",
     "WordsHeard",
     "WordsPolicy",

@@ -4,7 +4,7 @@ from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Hearing
-from turnscope.core._tool_waiting import ToolWaiting
+from turnscope.core._stalling import Stalling
 
 __all__ = ["HANDS", "ByHand"]
 
@@ -12,7 +12,7 @@ HANDS = ("application", "client")
 """Sources of edges that are no detectors."""
 
 
-class ByHand(ToolWaiting):
+class ByHand(Stalling):
     """Push-to-talk, and turns that only the application ends."""
 
     def _turn_started_by_hand(self, item: inp.SpeechStarted) -> None:

@@ -4,6 +4,7 @@ The synthesizer starts with the first piece while the model is still writing the
 depends on the text alone, never on how it came in tokens. Nothing is rewritten: the pieces, put together, are the text.
 """
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class ClauseSettings:
         first_min_chars: `min_chars` for the first piece. Small, so that "Sure." is heard at once.
         first_break_chars: The first piece also ends at a comma, semicolon, colon or dash once it has so many
             characters, because the first sound has to wait for all of it. None: at the ends of sentences only.
+        max_wait_s: When the model has written nothing for so long, sentences that are complete are spoken, however
+            short. None: they wait for the next one, or for the end.
         abbreviations: Words whose full stop does not end a sentence, in lower case, without that full stop.
         ordinal_dots: A full stop after a number of one or two digits makes it an ordinal, as in German; it does not
             end a sentence.
@@ -77,6 +80,7 @@ class ClauseSettings:
     max_chars: int = 200
     first_min_chars: int = 1
     first_break_chars: int | None = 30
+    max_wait_s: float | None = 0.5
     abbreviations: frozenset[str] = ENGLISH_ABBREVIATIONS
     ordinal_dots: bool = False
 
@@ -88,6 +92,8 @@ class ClauseSettings:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= self.max_chars:
                 raise ConfigError(f"{name} must be between 1 and max_chars ({self.max_chars}); got {value}")
+        if self.max_wait_s is not None and not 0 < self.max_wait_s < math.inf:
+            raise ConfigError(f"max_wait_s must be positive and finite, or None; got {self.max_wait_s}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,36 @@ class ClauseSegmenter:
             clauses.append(self._take(len(self._text)))
             self._forget_taken()
         return clauses
+
+    def settle(self) -> list[Clause]:
+        """Nothing comes for a while: return the sentences that are complete by now, however short, as one clause.
+
+        What has begun behind them stays, and so does a number that may go on behind its dot. This alone makes a
+        difference to how the text comes.
+        """
+        stop = self._last_end()
+        if stop is None or not _speakable(self._text[self._begin : stop]):
+            return []
+        clause = self._take(stop)
+        self._forget_taken()
+        return [clause]
+
+    def _last_end(self) -> int | None:
+        """Behind the last sentence that has ended, as far as can be told."""
+        limit, at, found = self._begin + self._settings.max_chars, self._begin, None
+        self._final = True
+        while at < min(len(self._text), limit):
+            char, after = self._text[at], at + 1
+            if char in ENDS:
+                after = self._end_of_run(after, limit)
+                stop = self._sentence_stop(at, after, limit)
+                may_go_on = after == len(self._text) and self._text[at - 1 : at].isdigit()
+                found = found if stop is None or may_go_on else stop
+            elif char == "\n":
+                found = after
+            at = after
+        self._final = False
+        return found
 
     def _cut(self) -> list[Clause]:
         clauses: list[Clause] = []

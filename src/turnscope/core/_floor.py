@@ -76,6 +76,10 @@ class Floor(HandingOver):
                     self._holder.complete = item
             case inp.ReplyCut():
                 self._unsaid = item
+            case inp.AudioStalled():
+                self._audio_stalled(item)
+            case inp.AudioWentOn():
+                self._audio_went_on(item)
             case inp.AudioFinished():
                 self._turn_over(item.turn_id, Trigger.FINISHED)
             case inp.TurnFailed():
@@ -307,27 +311,6 @@ class Floor(HandingOver):
             self._keep_listening(holder)
         elif speech is not None:
             self._let_in(speech)
-
-    def _turn_over(self, turn_id: int, trigger: Trigger) -> None:
-        if self._muted == turn_id:
-            self._muted = None
-            self._await_join(turn_id)
-        holder = self._holder
-        if holder is None or holder.turn_id != turn_id:
-            return
-        if trigger is Trigger.FINISHED and holder.audible:
-            self._emit(ev.SpeechPlayed(self._now, turn_id))
-        self._release(holder)
-        self._go(trigger, turn_id)
-        self._promote_challenger(holder)
-
-    def _answer_overdue(self) -> None:
-        """Somebody who answers neither gives audio nor fails: fail the turn for them."""
-        holder = self._holder
-        if holder is not None:
-            message = f"gave no audio within {self.settings.answer_timeout_s:g} s"
-            self._order(do.EndTurn(holder.turn_id, "answer", message, holder.asked))
-            self._turn_over(holder.turn_id, Trigger.FAILED)
 
     # Endings
 

@@ -48,6 +48,8 @@ class Holder:
     paused: bool = False
     """It has stepped back to silence."""
     complete: inp.SpeechComplete | None = None
+    waits_for: str = ""
+    """What its speech has come to a standstill for."""
     tools: bool = False
     """It waits for tools."""
     returning: "Hearing | None" = None
@@ -77,7 +79,8 @@ class Holder:
 class FloorState:
     """The Floor's memory. Decisions are made in the classes below it.
 
-    These are, each knowing those before it: `Speculating`, `Answering`, `Returning`, `Interrupting`, `ToolWaiting`,
+    These are, each knowing those before it: `Speculating`, `Answering`, `Returning`, `Interrupting`, `Saying`,
+    `ToolWaiting`, `Stalling`,
     `ByHand`, `Floor`.
     """
 
@@ -162,8 +165,14 @@ class FloorState:
         self._orders.append(do.Emit(event))
 
     def _end_step(self) -> None:
-        """The orders that quieten the agent go before the others of the step: no observer of events delays them."""
-        self._given += sorted(self._orders, key=lambda order: not isinstance(order, _QUIETENING))
+        """The orders that quieten the agent go before the others of the step: no observer of events delays them.
+
+        One to a turn that is opened in the same step stays behind that: there is nothing of it yet to be quiet.
+        """
+        opened = {order.turn_id for order in self._orders if isinstance(order, do.OpenTurn)}
+        self._given += sorted(
+            self._orders, key=lambda order: not (isinstance(order, _QUIETENING) and order.turn_id not in opened)
+        )
         self._orders = []
 
     def _go(self, trigger: Trigger, turn_id: int | None = None) -> None:

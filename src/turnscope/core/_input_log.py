@@ -6,7 +6,9 @@ from typing import get_args
 from turnscope._errors import ProtocolError
 from turnscope.core._inputs import (
     AudioFinished,
+    AudioStalled,
     AudioStarted,
+    AudioWentOn,
     DeadlineReached,
     EvidenceReceived,
     FloorInput,
@@ -24,6 +26,8 @@ _RANK = {
     SpeechStarted: 2,
     SpeechStopped: 2,
     AudioStarted: 2,
+    AudioStalled: 2,
+    AudioWentOn: 2,
     AudioFinished: 2,
     TranscriptReceived: 3,
     EvidenceReceived: 3,

@@ -6,11 +6,22 @@ Every field is a number, a string or a bool, so that a log of inputs can be repl
 from dataclasses import dataclass
 from typing import Literal
 
+from turnscope.core._audio_inputs import (
+    AudioFinished,
+    AudioStalled,
+    AudioStarted,
+    AudioWentOn,
+    SpeechComplete,
+    WaitsFor,
+)
+
 __all__ = [
     "AttemptCommitted",
     "AttemptJoined",
     "AudioFinished",
+    "AudioStalled",
     "AudioStarted",
+    "AudioWentOn",
     "CallerHungUp",
     "CloseRequested",
     "DeadlineReached",
@@ -41,6 +52,7 @@ __all__ = [
     "TurnFailed",
     "TurnJoined",
     "UserTurnCleared",
+    "WaitsFor",
 ]
 
 EdgeProfile = Literal["turn", "barge_in"]
@@ -142,27 +154,6 @@ class ListenFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioStarted:
-    """The first sample of a turn's speech was handed to the transport."""
-
-    sample: int
-    turn_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechComplete:
-    """All speech of a turn's reply has been made; as things stand, its last sample is played before `stop`.
-
-    Said again when that time changes, because the agent had stepped back. `text` is the whole reply.
-    """
-
-    sample: int
-    turn_id: int
-    text: str
-    stop: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReplyCut:
     """A turn was interrupted, and this is what it had still to say, as far as it was known."""
 
@@ -176,14 +167,6 @@ class UserTurnCleared:
     """The application or the client throws away what the caller is saying."""
 
     sample: int
-
-
-@dataclass(frozen=True, slots=True)
-class AudioFinished:
-    """A turn has said all that it had to say, and the last sample of it has been played."""
-
-    sample: int
-    turn_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +354,8 @@ FloorInput = (
     | ListenFailed
     | AudioStarted
     | SpeechComplete
+    | AudioStalled
+    | AudioWentOn
     | AudioFinished
     | ReplyCut
     | UserTurnCleared

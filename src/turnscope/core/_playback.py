@@ -133,6 +133,17 @@ class Playback:
         return not self.fading and (self._shut or (self._ended and not self._paused and self.buffered == 0))
 
     @property
+    def was_shut(self) -> bool:
+        """It was shut, and will play nothing more but its fade."""
+        return self._shut
+
+    @property
+    def dry(self) -> bool:
+        """It has begun, wants to go on, and has nothing to go on with."""
+        waits = self._ended or self._paused or self._shut
+        return bool(self.segments) and not waits and not self.fading and self.buffered == 0
+
+    @property
     def playable(self) -> bool:
         """`take` would give something now."""
         return self.fading or not (self._paused or self._shut or self.buffered == 0)

@@ -36,6 +36,6 @@ class SessionClock:
         """The session's time, in samples of another rate."""
         return round((trio.current_time() - self._start) * hz)
 
-    def trio_time(self, position: int, hz: int = CLOCK_HZ) -> float:
+    def trio_time(self, position: float, hz: int = CLOCK_HZ) -> float:
         """Trio's time at a position of the session."""
         return self._start + position / hz

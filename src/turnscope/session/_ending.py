@@ -161,12 +161,12 @@ class Ending:
         return heard, last_sent, silence
 
     def _publish_words(self, attempt: Attempt) -> None:
-        playback, to_clock = attempt.voice.playback, self._context.playout.to_clock
+        playback, heard_at = attempt.voice.playback, self._context.playout.heard_at
         words: list[HeardWord] = []
         for word in attempt.spoken.words():
             start, last = playback.output_position(word.start), playback.output_position(word.stop - 1)
             if word.stop <= playback.heard_until and start is not None and last is not None:
-                words.append(HeardWord(word.text, to_clock(start), to_clock(last + 1), word.estimated))
+                words.append(HeardWord(word.text, heard_at(start), heard_at(last + 1), word.estimated))
         self._context.publish(WordsHeard(self._context.now(), self._turn_id, tuple(words)))
 
     def _remember(self, attempt: Attempt | None, cut: int, *, interrupted: bool, asked: str = "") -> None:

@@ -2,17 +2,18 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import trio
 
 from turnscope._errors import TransportError
-from turnscope.core import CLOCK_HZ, Playback, Samples
-from turnscope.session._blame import blame_transport
+from turnscope.core import CLOCK_HZ, Playback, Samples, WaitsFor
 from turnscope.session._clock import SessionClock
 from turnscope.session._far_end import FarEnd
+from turnscope.session._line import Line
 from turnscope.transports import Provenance, Transport
 
-__all__ = ["Playout", "Voice"]
+__all__ = ["Playout", "Voice", "VoiceNews"]
 
 IN_FLIGHT_S = 0.02
 """Most that has been handed to the transport and not been played; it can no longer be taken back.
@@ -27,6 +28,29 @@ At most half of it may be speech of later clauses, so that the one whose turn it
 """
 
 
+STALL_S = 0.5
+"""A voice that has begun and stands still for so long, without having been told to, is said to have stalled."""
+
+
+NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceNews:
+    """Who is told how a voice gets on.
+
+    Attributes:
+        started: The first sample was handed to the transport.
+        stalled: It has stood still since a sample of the session's clock, and waits for the ``"answer"`` to be made or
+            for the ``"transport"`` to play it.
+        went_on: It has gone on after that.
+    """
+
+    started: Callable[[], None]
+    stalled: Callable[[int, WaitsFor], None]
+    went_on: Callable[[], None]
+
+
 class Voice:
     """One attempt's way through the gate.
 
@@ -34,19 +58,20 @@ class Voice:
         response_id: Names the attempt on the wire.
         playout: The gate.
         playback: The speech and what was heard of it, in samples at the transport's rate.
-        on_first_sample: Called when the first sample is handed to the transport.
+        news: Is told how it goes.
     """
 
-    def __init__(
-        self, response_id: str, playout: "Playout", playback: Playback, on_first_sample: Callable[[], None]
-    ) -> None:
+    def __init__(self, response_id: str, playout: "Playout", playback: Playback, news: VoiceNews) -> None:
         self.name: str = response_id
         self.response_id: str = response_id
         self.clears = 0
         """How often the far end was told to drop what it held of it."""
         self.playback = playback
-        self.on_first_sample = on_first_sample
-        self.started = False
+        self.news = news
+        self.handed_over = 0
+        """Samples of it that the transport was given."""
+        self.stalled = False
+        """It was said that it stands still."""
         self.played: trio.Event = trio.Event()
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._playout = playout
@@ -103,6 +128,16 @@ class Voice:
         self.playback.push(samples)
         self._playout.wake()
 
+    def hand_over(self, count: int) -> None:
+        """So many more samples of it were given to the transport."""
+        first = not self.handed_over
+        self.handed_over += count
+        if first:
+            self.news.started()
+        if self.stalled:
+            self.stalled = False
+            self.news.went_on()
+
     def end(self) -> None:
         """There will be no more speech."""
         self.playback.end()
@@ -142,11 +177,11 @@ class Voice:
         self._playout.wake()
         if silence is None:
             return None, None
-        return self._playout.to_clock(min(at, silence)), self._playout.to_clock(silence)
+        return self._playout.to_clock(min(at, silence)), self._playout.heard_at(silence)
 
 
 class Playout:
-    """Plays voices one after the other, in frames, on the session's clock.
+    """Plays voices one after the other, in frames, on the session's clock, as far as the far end has room.
 
     Args:
         transport: Where the frames go.
@@ -155,8 +190,8 @@ class Playout:
     """
 
     def __init__(self, transport: Transport, clock: SessionClock, far_end: FarEnd) -> None:
-        self._transport = transport
         self._clock = clock
+        self._line = Line(transport, clock)
         self.far_end: FarEnd = far_end
         self.hz: int = transport.output_hz
         self.max_ahead: int = round(MAX_AHEAD_S * self.hz)
@@ -168,7 +203,6 @@ class Playout:
         self._voices: deque[Voice] = deque()
         self._sent = 0
         """Output position after the last sample handed over."""
-        self._handed_over = 0
         self._nap = trio.CancelScope()
         """In which the player waits until the next frame is due."""
         self._work = trio.Event()
@@ -177,17 +211,11 @@ class Playout:
         self._failure: TransportError | None = None
 
     def open(
-        self,
-        response_id: str,
-        on_first_sample: Callable[[], None],
-        *,
-        fade_s: float,
-        duck_ramp_s: float,
-        admitted: bool = True,
+        self, response_id: str, news: VoiceNews, *, fade_s: float, duck_ramp_s: float, admitted: bool = True
     ) -> Voice:
         """A voice that is played when those before it are done; unless `admitted`, not before it is (`Voice.admit`)."""
         playback = Playback(round(fade_s * self.hz), hz=self.hz, ramp_samples=round(duck_ramp_s * self.hz))
-        voice = Voice(response_id, self, playback, on_first_sample)
+        voice = Voice(response_id, self, playback, news)
         if admitted:
             self.admit(voice)
         return voice
@@ -200,19 +228,19 @@ class Playout:
     @property
     def provenance(self) -> Provenance:
         """How it is known what the caller has heard."""
-        return self._transport.playhead().provenance
+        return self._line.provenance
 
     def clear(self, voice: Voice) -> None:
         """Have the transport drop what it holds of a voice and has not played, ahead of everything else.
 
         What follows, a fade first, goes under a name of its own: the far end drops what still comes under the old one.
         """
-        if not (voice.started and self._transport.lead_samples) or voice.playback.done:
+        if not (voice.handed_over and self._lead) or voice.played.is_set() or voice.playback.was_shut:
             return
         try:
-            with blame_transport():
-                waiting = self._handed_over - self._transport.playhead().sample
-                self._transport.clear(voice.response_id)
+            self._line.look(self._sent)
+            waiting = min(self._line.waiting, voice.handed_over)
+            self._line.clear(voice.response_id)
         except TransportError as error:  # whoever orders silence cannot help it; the gate shuts all the same
             self._failure = error
             return
@@ -230,6 +258,10 @@ class Playout:
     def to_clock(self, position: int) -> int:
         """An output position as a sample of the session's clock."""
         return position * CLOCK_HZ // self.hz
+
+    def heard_at(self, position: int) -> int:
+        """When a sample that was planned for an output position is heard, as a sample of the session's clock."""
+        return self.to_clock(self._line.heard_at(position))
 
     def wake(self) -> None:
         """Something about a voice has changed."""
@@ -252,8 +284,10 @@ class Playout:
                 voice = self._playable()
                 if voice is None:
                     await self._rest()
-                else:
+                elif self._line.has_room(self._frame):
                     await self._play_frame(voice)
+                else:
+                    await self._wait_for_far_end(voice)
         finally:
             self._running = False
             self._idle.unpark_all()
@@ -262,29 +296,53 @@ class Playout:
     async def _rest(self) -> None:
         """Wait for something to play, or for the last sample to have been played."""
         self._work = trio.Event()
-        if self._clock.position(self.hz) < self._sent:
-            with trio.move_on_at(self._clock.trio_time(self._sent, self.hz)):
-                await self._work.wait()
+        now, until = self._clock.position(self.hz), NEVER
+        voice = self._voices[0] if self._voices else None
+        if now < self._sent:
+            until = self._sent
+        elif voice is not None and voice.playback.done:  # and yet the far end is still at it
+            self._stands_still(voice, self._line.moved_at, "transport")
+            until = now + self._frame
         else:
             self._idle.unpark_all()
+            if voice is not None and voice.playback.dry:
+                until = self._stands_still(voice, self._sent, "answer")
+        with trio.move_on_at(self._clock.trio_time(until, self.hz)):
             await self._work.wait()
+        self._line.look(self._sent)
 
     async def _play_frame(self, voice: Voice) -> None:
         at = self.next_position(voice)
         frame = voice.playback.take(self._frame, at)
         if frame is None:
             return
-        with blame_transport():
-            self._transport.send(frame, voice.response_id)
+        self._line.send(frame, voice.response_id)
         self.far_end.play(at, frame)
-        self._handed_over += len(frame)
         self._sent = at + len(frame)
-        if not voice.started:
-            voice.started = True
-            voice.on_first_sample()
+        self._line.look(self._sent)
+        voice.hand_over(len(frame))
         voice.room.unpark_all()
-        with trio.CancelScope(deadline=self._clock.trio_time(self._sent - self._lead, self.hz)) as self._nap:
+        await self._sleep_until(self._sent - self._lead)
+
+    async def _wait_for_far_end(self, voice: Voice) -> None:
+        """It holds as much as it may: wait until it has played some of it."""
+        self._line.look(self._sent)
+        self._stands_still(voice, self._line.moved_at, "transport")
+        await self._sleep_until(self._clock.position(self.hz) + self._frame)
+
+    async def _sleep_until(self, position: int) -> None:
+        with trio.CancelScope(deadline=self._clock.trio_time(position, self.hz)) as self._nap:
             await trio.sleep_forever()
+
+    def _stands_still(self, voice: Voice, since: int, waits_for: WaitsFor) -> float:
+        """The voice has stood still since a position: say so when that is long enough, which is at the one returned."""
+        due = since + round(STALL_S * self.hz)
+        if self._clock.position(self.hz) < due:
+            return due
+        if not voice.stalled and not voice.playback.was_shut:
+            voice.stalled = True
+            voice.news.stalled(self.to_clock(since), waits_for)
+        return NEVER
 
     def _playable(self) -> Voice | None:
         """The first voice that has something to play; voices that are done are taken out on the way."""
@@ -294,6 +352,8 @@ class Playout:
             if voice.playback.playable:
                 return voice
             if not voice.playback.done or self._clock.position(self.hz) < self._sent:
+                return None
+            if self._line.waiting and voice.handed_over and not voice.playback.was_shut:
                 return None
             self._voices.popleft()
             voice.played.set()

@@ -1,7 +1,9 @@
 """The model's part of an attempt: from messages to clauses, by way of tools. It never touches audio."""
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -65,6 +67,11 @@ class Thinking:
         self._busy = busy
         self._admitted = admitted
         self._segmenter = ClauseSegmenter(context.agent.clauses)
+        self._cutting = trio.Lock()
+        self._max_wait_s = context.agent.clauses.max_wait_s
+        self._settle_at = math.inf
+        self._pause = trio.CancelScope()
+        """Ends when nothing has been written for `max_wait_s`."""
         self._has_said_anything = False
 
     async def run(self, messages: Callable[[], tuple[Message, ...]], clauses: trio.MemorySendChannel[Clause]) -> None:
@@ -74,7 +81,8 @@ class Thinking:
             messages: Gives what the model is told, with all that has been said and called by then.
             clauses: Takes what is to be spoken.
         """
-        async with clauses:
+        async with clauses, trio.open_nursery() as nursery:
+            nursery.start_soon(self._settle_in_pauses, clauses)
             if self._request.resumes is not None:
                 said = unheard_rest(self._request.resumes)
                 now = self._context.now()
@@ -86,7 +94,8 @@ class Thinking:
                 await self._write(self._order.text, clauses)
             else:
                 await self._converse(messages, clauses)
-            await self._pass_on(self._segmenter.flush(), clauses)
+            await self._cut(self._segmenter.flush, clauses)
+            nursery.cancel_scope.cancel()
 
     async def _converse(
         self, messages: Callable[[], tuple[Message, ...]], clauses: trio.MemorySendChannel[Clause]
@@ -98,7 +107,7 @@ class Thinking:
             calls = await self._ask(messages(), round_, clauses)
             if not calls:
                 return
-            await self._pass_on(self._segmenter.flush(), clauses)  # what was said is heard while the tools run
+            await self._cut(self._segmenter.flush, clauses)  # what was said is heard while the tools run
             if round_ <= agent.max_tool_rounds:
                 await self._admitted.wait()
                 await self._calling.make(calls, len(self._spoken.text))
@@ -144,14 +153,27 @@ class Thinking:
             self._has_said_anything = True
             self._context.publish(FirstToken(self._context.now(), self._order.turn_id, self._order.attempt))
         self._spoken.add_text(text)
-        await self._pass_on(self._segmenter.push(text), clauses)
+        await self._cut(partial(self._segmenter.push, text), clauses)
+        if self._max_wait_s is not None:
+            self._settle_at = trio.current_time() + self._max_wait_s
+            self._pause.deadline = self._settle_at
 
-    async def _pass_on(self, ready: list[Clause], clauses: trio.MemorySendChannel[Clause]) -> None:
-        for clause in ready:
-            try:
-                await clauses.send(clause)
-            except trio.BrokenResourceError:  # the speech was interrupted; the text goes on
-                return
+    async def _settle_in_pauses(self, clauses: trio.MemorySendChannel[Clause]) -> None:
+        """Let complete sentences go when nothing has been written for a while, until cancelled."""
+        while True:
+            with trio.CancelScope(deadline=self._settle_at) as self._pause:
+                await trio.sleep_forever()
+            self._settle_at = math.inf
+            await self._cut(self._segmenter.settle, clauses)
+
+    async def _cut(self, cut: Callable[[], list[Clause]], clauses: trio.MemorySendChannel[Clause]) -> None:
+        """Pass on what `cut` gives, before anything else is cut."""
+        async with self._cutting:
+            for clause in cut():
+                try:
+                    await clauses.send(clause)
+                except trio.BrokenResourceError:  # the speech was interrupted; the text goes on
+                    return
 
 
 @asynccontextmanager

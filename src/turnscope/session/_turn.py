@@ -12,7 +12,9 @@ from turnscope.core import (
     AdmitAttempt,
     AttemptJoined,
     AudioFinished,
+    AudioStalled,
     AudioStarted,
+    AudioWentOn,
     Cause,
     CloseRequested,
     Completed,
@@ -43,7 +45,7 @@ from turnscope.session._ears import Ears
 from turnscope.session._ending import Ending
 from turnscope.session._exchange import Exchange
 from turnscope.session._listening import Listening
-from turnscope.session._playout import Playout, Voice
+from turnscope.session._playout import Playout, Voice, VoiceNews
 from turnscope.session._requests import Request
 from turnscope.session._toolbox import Toolbox
 from turnscope.session._zombies import unblock
@@ -79,10 +81,15 @@ class TurnContext:
 
     def open_voice(self, order: StartAttempt) -> Voice:
         """A way through the gate for one attempt."""
-        interruption = self.agent.interruption
+        interruption, turn_id = self.agent.interruption, order.turn_id
+        news = VoiceNews(
+            started=lambda: self.feed(AudioStarted(self.now(), turn_id)),
+            stalled=lambda since, waits_for: self.feed(AudioStalled(self.now(), turn_id, since, waits_for)),
+            went_on=lambda: self.feed(AudioWentOn(self.now(), turn_id)),
+        )
         return self.playout.open(
-            f"{order.turn_id}.{order.attempt}",
-            lambda: self.feed(AudioStarted(self.now(), order.turn_id)),
+            f"{turn_id}.{order.attempt}",
+            news,
             fade_s=interruption.fade_s,
             duck_ramp_s=interruption.duck_ramp_s,
             admitted=not order.speculative,

@@ -127,7 +127,7 @@ class CallerTransport:
         self._starts: list[int] = []
         self._stops: list[int] = []
         self._sent_until = 0
-        self._cleared = 0
+        self._handed_over = 0
         self._steps = len(script)
         for index, step in enumerate(script):
             if step.moment.anchor == "call":
@@ -167,6 +167,7 @@ class CallerTransport:
             self._notice_agent_stop(at)
             self._starts.append(at)
         self._agent.append((at, samples))
+        self._handed_over += len(samples)
         self._sent_until = at + len(samples)
         if self._echo is not None and len(self._echo) and len(samples):
             self._sounding.append((at, convolved(samples, self._echo)))
@@ -177,7 +178,6 @@ class CallerTransport:
         while self.lead_samples and self._agent and self._sent_until > now:
             at, samples = self._agent.pop()
             kept = samples[: max(now - at, 0)]
-            self._cleared += len(samples) - len(kept)
             self._sent_until = at + len(kept)
             if len(kept):
                 self._agent.append((at, kept))
@@ -185,8 +185,7 @@ class CallerTransport:
     def playhead(self) -> Playhead:
         """What was handed over is heard at once."""
         now = 0 if self._start is None else round((trio.current_time() - self._start) * CLOCK_HZ)
-        sent = sum(len(samples) for _, samples in self._agent)
-        return Playhead(sent + self._cleared - max(self._sent_until - now, 0), "measured")
+        return Playhead(self._handed_over - max(self._sent_until - now, 0), "measured")
 
     def close(self) -> None:
         """Nothing is held that would have to be closed."""
