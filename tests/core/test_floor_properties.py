@@ -17,6 +17,7 @@ from turnscope.core import (
     TRANSITIONS,
     AbandonTurn,
     AdmitAttempt,
+    AttemptCommitted,
     AttemptJoined,
     AudioFinished,
     AudioStarted,
@@ -529,6 +530,7 @@ class Session(RuleBasedStateMachine):
                 "interrupt speech",
                 *BY_HAND,
                 "use tools",
+                "commit",
             ]
         ),
     )
@@ -566,6 +568,9 @@ class Session(RuleBasedStateMachine):
             case "use tools":
                 for turn_id in [turn_id for turn_id, turn in self.turns.items() if turn.holds_the_floor]:
                     self.feed(ToolsRunning(self.now, turn_id) if new_id % 2 else ToolsDone(self.now, turn_id))
+            case "commit":
+                for turn_id in [turn_id for turn_id, turn in self.turns.items() if turn.holds_the_floor]:
+                    self.feed(AttemptCommitted(self.now, turn_id, 1))
             case "cancel":
                 self.feed(SayCancelled(self.now, self.pick(data, [*self.turns, 999]), "changed my mind"))
             case _:
