@@ -1,7 +1,8 @@
 """What becomes of tools when the caller interrupts: each policy at each moment, settled once, never in the way."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, get_args
 
 import pytest
@@ -13,6 +14,7 @@ from tests.session.tooling import clerk, late, named, settled, slow, started, to
 from tests.session.watched import Watched
 from turnscope._errors import ToolWithdrawn
 from turnscope.core import (
+    AgentChanged,
     AttemptCancelled,
     AttemptCommitted,
     AttemptStarted,
@@ -34,9 +36,9 @@ from turnscope.core import (
     TurnStarted,
     to_samples,
 )
-from turnscope.providers import Rule, ScriptedCall
-from turnscope.session import OnInterruption, Session, Tool, ToolContext, open_runtime, open_session, tool
-from turnscope.sim import Call, HangUp, Moment, Step, VirtualCompute, broken_promises, run_virtual, simulate
+from turnscope.providers import Resources, Rule, ScriptedCall, ScriptedLLM
+from turnscope.session import Agent, OnInterruption, Session, Tool, ToolContext, open_runtime, open_session, tool
+from turnscope.sim import Call, FakeTTS, HangUp, Moment, Step, VirtualCompute, broken_promises, run_virtual, simulate
 from turnscope.transports import memory_pair
 
 POLICIES: tuple[OnInterruption, ...] = get_args(OnInterruption)
@@ -656,3 +658,43 @@ def test_a_silenced_answer_goes_on_with_its_tools_for_display() -> None:
         ("assistant", "", "It is done with tea."),
     ]
     assert len(of_kind(call, TurnStarted)) == 1
+
+
+# Handing over
+
+
+class SlowToReach(FakeTTS):
+    """A synthesizer that takes two seconds to connect to."""
+
+    name = "slow-to-reach"
+
+    @asynccontextmanager
+    async def connect(self, resources: Resources) -> AsyncGenerator[Any]:
+        await trio.sleep(2.0)
+        async with super().connect(resources) as connection:
+            yield connection
+
+
+def clerk_who_hands_over() -> Agent:
+    other = agent(name="sales", llm=ScriptedLLM([], fallback="Sales here."), tts=SlowToReach())
+
+    @tool
+    async def order(context: ToolContext, what: str) -> str:
+        await context.hand_over(other)
+        return "with sales"
+
+    return clerk(order, name="clerk")
+
+
+def test_a_tool_hands_over_and_the_other_agent_gives_the_next_answer() -> None:
+    call = hold(clerk_who_hands_over(), speech("lattes please", 0.2), speech("hello there", 1.0, "agent_stops"))
+    assert [turn.outcome for turn in call.turns] == [Completed("It is with sales."), Completed("Sales here.")]
+    [changed] = of_kind(call, AgentChanged)
+    assert changed.sample >= of_kind(call, ToolSettled)[0].sample
+
+
+def test_an_interruption_while_a_tool_hands_over_leaves_the_agent_where_it_is() -> None:
+    call = hold(clerk_who_hands_over(), speech("lattes please", 0.2), speech("hello there", 2.6), until_s=10.0)
+    assert settled(call) == [("1.1.1", "cancelled", BARGED_IN)]
+    assert [turn.outcome for turn in call.turns[1:]] == [Completed("Fine.")]
+    assert of_kind(call, AgentChanged) == []

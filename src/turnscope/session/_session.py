@@ -106,17 +106,7 @@ class Session:
         self._ears = ears = Ears(agent, transport, clock, feed, publish, far_end)
         playout = Playout(transport, clock, far_end)
         self._judging = judging = Judging(detector, agent, ears, clock, feed, publish)
-        tools = Toolbox(
-            agent,
-            compute=tool_compute,
-            session_id=session_id,
-            metadata=self.metadata,
-            history=self.history,
-            now=clock.now,
-            feed=feed,
-            publish=publish,
-            announce=self.generate_reply,
-        )
+        tools = Toolbox(self, tool_compute, feed, publish)
         connections.on_replaced = lambda name: publish(ProviderReplaced(self.now(), name))
         self._line_ups = LineUps(agent, reached, connections)
         context = TurnContext(

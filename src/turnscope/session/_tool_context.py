@@ -1,9 +1,12 @@
 """What a tool may know about its call, and what it may say about it while it runs."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
+
+if TYPE_CHECKING:
+    from turnscope.session._agent import Agent
 
 __all__ = ["CallControl", "ToolContext"]
 
@@ -18,6 +21,9 @@ class CallControl(Protocol):
 
     def close(self, reason: str) -> None:
         """See `ToolContext.end_conversation`."""
+
+    async def hand_over(self, agent: "Agent") -> None:
+        """See `ToolContext.hand_over`."""
 
 
 class ToolContext:
@@ -75,6 +81,19 @@ class ToolContext:
             reason: What `turnscope.core.SessionEnded` will say.
         """
         _in_trio(lambda: self._control.close(reason))
+
+    async def hand_over(self, agent: "Agent") -> None:
+        """Let another agent take over: it gives the next answer. See `turnscope.session.Session.hand_over`.
+
+        The answer that this call belongs to goes on to its end, and is not taken back silently any more (`committed`).
+        If the call is cancelled while the other agent's providers are being reached, the old agent stays.
+
+        Raises:
+            ToolWithdrawn: The call has been cancelled.
+            SessionClosed, ConfigError, ProviderError: As for the session's method.
+        """
+        _in_trio(self._control.commit)
+        await self._control.hand_over(agent)
 
 
 def _in_trio(function: Callable[[], T]) -> T:

@@ -14,6 +14,7 @@ from turnscope.session._tool import Tool
 from turnscope.session._tool_context import ToolContext
 
 if TYPE_CHECKING:
+    from turnscope.session._agent import Agent
     from turnscope.session._toolbox import Toolbox
 
 __all__ = ["Asked", "ToolRun"]
@@ -97,8 +98,8 @@ class ToolRun:
             tool=self.asked.call.name,
             turn_id=self.asked.turn_id,
             idempotency_key=self.asked.key,
-            session_id=self._box.session_id,
-            metadata=self._box.metadata,
+            session_id=self._box.session.id,
+            metadata=self._box.session.metadata,
             control=self,
         )
 
@@ -179,3 +180,7 @@ class ToolRun:
     def close(self, reason: str) -> None:
         """See `turnscope.session.ToolContext.end_conversation`."""
         self.closing = reason
+
+    async def hand_over(self, agent: "Agent") -> None:
+        """See `turnscope.session.ToolContext.hand_over`."""
+        await self._box.session.hand_over(agent)

@@ -4,14 +4,14 @@ import hashlib
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
 
 from turnscope._errors import QueueFull, SessionClosed
-from turnscope.core import Event, FloorInput, History, Message, ToolStuck
+from turnscope.core import Event, FloorInput, Message, ToolStuck
 from turnscope.providers import Compute
 from turnscope.session._blame import first_error
 from turnscope.session._tool import written
@@ -19,7 +19,7 @@ from turnscope.session._tool_run import ToolRun
 from turnscope.session._zombies import unblock
 
 if TYPE_CHECKING:
-    from turnscope.session._agent import Agent
+    from turnscope.session._session import Session
 
 __all__ = ["Toolbox"]
 
@@ -38,42 +38,28 @@ class Toolbox:
     """Owns the calls of a session. A call's answer may be gone long before the call is.
 
     Args:
-        agent: Says how many calls may run at once, how long those may take whose tools do not say, and how long one may
-            take to end when it was cancelled.
+        session: Whose tools they are. The agent that it begins with says how many calls may run at once, how long those
+            may take whose tools do not say, and how long one may take to end when it was cancelled.
         compute: Where synchronous functions run.
-        session_id: The session's, for tools.
-        metadata: The session's, for tools.
-        history: Takes results of calls that were detached.
-        now: The session's time, in samples.
         feed: Tells the Floor.
         publish: Tells everybody else.
-        announce: Has the agent say something about what has been added to the history.
     """
 
     def __init__(
         self,
-        agent: "Agent",
-        *,
+        session: "Session",
         compute: Compute,
-        session_id: str,
-        metadata: Mapping[str, str],
-        history: History,
-        now: Callable[[], int],
         feed: Callable[[FloorInput], None],
         publish: Callable[[Event], None],
-        announce: Callable[[], Awaitable[object]],
     ) -> None:
-        self.session_id: str = session_id
-        self.metadata: Mapping[str, str] = metadata
-        self.now: Callable[[], int] = now
+        self.session: Session = session
+        self.now: Callable[[], int] = session.now
         self.feed: Callable[[FloorInput], None] = feed
-        self._places = agent.max_concurrent_tools
-        self._timeout_s = agent.tool_timeout_s
-        self._stop_s = agent.join_deadline_s
+        self._places = session.agent.max_concurrent_tools
+        self._timeout_s = session.agent.tool_timeout_s
+        self._stop_s = session.agent.join_deadline_s
         self._compute = compute
-        self._history = history
         self._publish = publish
-        self._announce = announce
         self._runs: dict[ToolRun, None] = {}
         """Calls whose tasks live, in order."""
         self._queue: deque[ToolRun] = deque()
@@ -82,7 +68,7 @@ class Toolbox:
         self._nursery: trio.Nursery | None = None
         self._closed = False
         # No two sessions of this world begin at the same reading of Trio's clock, whose zero is random.
-        self._nonce = f"{session_id}/{trio.current_time()!r}"
+        self._nonce = f"{session.id}/{trio.current_time()!r}"
 
     async def own_calls(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Own the calls, until cancelled."""
@@ -112,13 +98,13 @@ class Toolbox:
     def keep(self, run: ToolRun, text: str) -> None:
         """A detached call has a result: put it into the history as an item of its own."""
         call = Message("assistant", "", tool_calls=(run.asked.call,))
-        self._history.append(call, Message("tool", text, tool_call_id=run.asked.call.id))
+        self.session.history.append(call, Message("tool", text, tool_call_id=run.asked.call.id))
         if run.tool is not None and run.tool.announce and self._nursery is not None:
             self._nursery.start_soon(self._have_announced)
 
     async def _have_announced(self) -> None:
         with suppress(QueueFull, SessionClosed):  # then there is more to say than there is time for
-            await self._announce()
+            await self.session.generate_reply()
 
     async def wait_settled(self) -> None:
         """Wait until no call that was started is without a settlement."""
