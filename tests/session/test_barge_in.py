@@ -19,7 +19,9 @@ from turnscope.core import (
     Interrupted,
     InterruptionSettings,
     PhaseProfile,
+    SpeechComplete,
     SpeechEdgeSettings,
+    SpeechPlayed,
     SpeechStartsPlaying,
     to_samples,
 )
@@ -205,3 +207,13 @@ def test_in_a_noisy_place_a_short_word_begins_no_turn_and_a_long_one_does() -> N
     short, long = speech("hi there", 0.2, pace=6), speech("hello there friend", 1.5, "previous")
     assert len(held([short, long]).turns) == 2
     assert [turn.text for turn in held([short, long], environment="noisy").turns] == ["hello there friend"]
+
+
+@pytest.mark.feature(31)
+def test_the_floor_knows_when_a_reply_ends_also_after_it_was_paused() -> None:
+    call = held([speech("count for me please", 0.2), cough(3.5, "agent_starts")], **talkative())
+    first, *_, last = [record for record in call.records if isinstance(record, SpeechComplete)]
+    [played] = of_kind(call, SpeechPlayed)
+    assert last.stop == played.sample
+    assert first.stop < last.stop
+    assert last.text == LONG
