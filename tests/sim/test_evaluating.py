@@ -100,6 +100,15 @@ def test_what_interrupts_before_the_label_is_early_and_no_success(tmp_path: Path
     assert (result.early, result.interrupted, result.stops) == (True, False, 1)
 
 
+def test_a_step_back_for_something_before_the_label_that_was_undone_is_not_the_yield(tmp_path: Path) -> None:
+    cough = np.random.default_rng(1).uniform(0.05, 0.25, 3_200).astype(np.float32)
+    audio = np.concatenate([cough, silence(3.0), encode_words("no stop")[0], silence(0.5)])
+    (result,) = played(tmp_path, [clip(tmp_path, "no.wav", "interruption", audio, 3.2)])
+    assert (result.interrupted, result.early, result.yields) == (True, False, 2)
+    assert result.onset_to_yield_s is not None
+    assert 0 < result.onset_to_yield_s < 0.1
+
+
 def test_an_agent_that_hears_itself_is_measured_with_an_echo(tmp_path: Path) -> None:
     loud, none = np.zeros(400, np.float32), np.zeros(400, np.float32)
     loud[300] = 1.0
