@@ -68,9 +68,9 @@ class Voice:
         """How often the far end was told to drop what it held of it."""
         self.playback = playback
         self.news = news
-        self.handed_over = 0
+        self.handed_over: int = 0
         """Samples of it that the transport was given."""
-        self.stalled = False
+        self.stalled: bool = False
         """It was said that it stands still."""
         self.played: trio.Event = trio.Event()
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
