@@ -33,7 +33,7 @@ CHATTY = agent(
         [Rule(when="wait", reply="Fine, that makes three large ones, and I bring them to your table in ten minutes.")],
         fallback=REPLY,
         tokens_per_s=40,
-    )
+    ),
 )
 
 GUESSING = replace(
