@@ -19,6 +19,9 @@ ONE_THREAD = {
     "VECLIB_MAXIMUM_THREADS": "1",
 }
 
+WORKERS = "2"
+"""Processes that run tests side by side. Tests that look at the wall clock want cores that are not all busy."""
+
 CHECKED = ["src", "tests", "examples", "benchmarks", "tools", "docs", "noxfile.py"]
 
 
@@ -38,15 +41,15 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, those with real speech models included, and report branch coverage."""
     session.install(".[local]", *group("tests"))
-    session.run("coverage", "run", "-m", "pytest", "-m", "not slow", *session.posargs, env=ONE_THREAD)
-    session.run("coverage", "report")
+    arguments = ("-n", WORKERS, "--cov", "--cov-report=term", "-m", "not slow", *session.posargs)
+    session.run("pytest", *arguments, env=ONE_THREAD)
 
 
 @nox.session
 def tests_core(session: nox.Session) -> None:
     """Run the tests that need no speech models where none are installed."""
     session.install(".", *group("tests"))
-    session.run("pytest", "-m", "not slow and not models", *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "-n", WORKERS, "-m", "not slow and not models", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
