@@ -40,7 +40,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, those with real speech models included, and report branch coverage."""
-    session.install(".[local]", *group("tests"))
+    session.install(".[local,webrtc]", *group("tests"))
     arguments = ("-n", WORKERS, "--cov", "--cov-report=term", "-m", "not slow", *session.posargs)
     session.run("pytest", *arguments, env=ONE_THREAD)
 
@@ -98,7 +98,7 @@ def examples(session: nox.Session) -> None:
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
     """Run the long tests: ten thousand interrupted turns, a cancellation at every step in every way, all models."""
-    session.install(".[local]", *group("tests"))
+    session.install(".[local,webrtc]", *group("tests"))
     session.run("pytest", "-m", "slow", *session.posargs, env=ONE_THREAD)
 
 
