@@ -7,8 +7,11 @@ from tests.session.calls import agent, of_kind, speech
 from turnscope.core import (
     EchoIgnored,
     Interrupted,
+    RingBuffer,
     Samples,
+    SpeechBegan,
     SpeechBegins,
+    SpeechEdge,
     SpeechPlayed,
     TurnOpened,
     Yielded,
@@ -16,6 +19,8 @@ from turnscope.core import (
 )
 from turnscope.providers import ScriptedLLM
 from turnscope.session import Session
+from turnscope.session._echo_guard import EchoGuard
+from turnscope.session._far_end import FarEnd
 from turnscope.sim import Call, HangUp, Moment, Step, broken_promises, simulate
 
 LONG = "Your order is two lattes and one mocha, and it is brought to your table by the window very soon."
@@ -86,3 +91,20 @@ def test_the_echo_of_the_last_word_is_no_new_turn() -> None:
     held = call(path(0.45, 1.0))
     assert len(held.turns) == 1
     assert of_kind(held, EchoIgnored)[-1].stop > of_kind(held, SpeechPlayed)[0].sample
+
+
+def test_what_waits_is_forgotten_when_speech_is_to_be_found_anew() -> None:
+    ring, far_end = RingBuffer(32_000), FarEnd(16_000)
+    passed: list[SpeechEdge] = []
+    guard = EchoGuard(
+        ring, far_end, lambda edge, _: passed.append(edge), lambda score, stop: None, lambda start, stop, score: None
+    )
+    noise = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+    far_end.play(0, noise[:1600])
+    ring.write(noise)
+    guard.take(SpeechBegan(800, 1600, 0.9, 0), "barge_in")  # too early to tell
+    guard.begin_again()
+    guard.hear(16_000)
+    assert passed == []
+    guard.take(SpeechBegan(14_000, 16_000, 0.9, 12_000), "barge_in")
+    assert len(passed) == 1

@@ -57,10 +57,11 @@ _BANDS_MIN_S = 0.5
 _BANDS_SLOPE = 2.1
 """Speech has its power in much the same places as other speech: 0.88 by bands says as much as 0.75 by filter.
 
-Below half a second, and for what a filter does not explain to a share of `_BANDS_LEAST`, it says nothing.
+Below half a second it says nothing, and neither where the filter explains less than this of all that was heard: then
+no way from the agent to the microphone is known.
 """
 
-_BANDS_LEAST = 0.25
+_WAY_KNOWN = 0.35
 
 
 class _Stretch(NamedTuple):
@@ -80,8 +81,8 @@ def echo_score(near: Samples, far: Samples, judged: int) -> float:
 
     Returns:
         0.0 (none of it) to 1.0 (all of it), as a share of its power. 0.0 for less than 0.2 s of sound, and where
-        the agent was silent. Measured with a synthetic voice in ten rooms: echoes have 0.9 or more, a caller's voice
-        that is as loud as the echo that it covers 0.6 or less.
+        the agent was silent. Measured with a synthetic voice in six rooms and half a second: echoes have 0.97 (median;
+        0.8 or more in 95 of 100 cases), other voices 0.2, and those over an echo that is as loud 0.5 (0.7 or less).
 
     Raises:
         AudioError: A shape is wrong.
@@ -91,8 +92,8 @@ def echo_score(near: Samples, far: Samples, judged: int) -> float:
     if len(near) < _LEAST_S * CLOCK_HZ or _power(far) < _SILENT or not near[-judged:].any():
         return 0.0
     stretch = _Stretch(near, far, judged)
-    score = _filter_share(stretch)
-    if score >= _BANDS_LEAST and len(near) >= _BANDS_MIN_S * CLOCK_HZ:
+    score, known = _filter_shares(stretch)
+    if known >= _WAY_KNOWN and len(near) >= _BANDS_MIN_S * CLOCK_HZ:
         score = max(score, 1 - _BANDS_SLOPE * (1 - _band_share(stretch)))
     return min(max(score, 0.0), 1.0)
 
@@ -119,8 +120,8 @@ def _power(samples: Samples) -> float:
 # By a filter
 
 
-def _filter_share(stretch: _Stretch) -> float:
-    """The share of the judged part's power that the best filter of `_TAPS` taps explains."""
+def _filter_shares(stretch: _Stretch) -> tuple[float, float]:
+    """The shares of the judged part's power, and of all power, that the best filter of `_TAPS` taps explains."""
     near = resample(stretch.near, CLOCK_HZ, _LOW_HZ).astype(np.float64)
     far = resample(stretch.far, CLOCK_HZ, _LOW_HZ).astype(np.float64)
     earliest = len(far) - len(near)
@@ -132,9 +133,10 @@ def _filter_share(stretch: _Stretch) -> float:
     covariance[np.diag_indices(taps)] += _RIDGE * np.trace(covariance) / taps + 1e-9
     response = np.linalg.solve(covariance, taken.T @ near)
     judged = max(stretch.judged * _LOW_HZ // CLOCK_HZ, 1)
-    rest = near[-judged:] - taken[-judged:] @ response
-    floor = _FAINT * judged / len(near) * float(near @ near)
-    return 1 - float(rest @ rest) / (max(float(near[-judged:] @ near[-judged:]), floor) + 1e-12)
+    rest = near - taken @ response
+    energy, energy_left = float(near @ near) + 1e-12, float(rest @ rest)
+    judged_energy = max(float(near[-judged:] @ near[-judged:]), _FAINT * judged / len(near) * energy)
+    return 1 - float(rest[-judged:] @ rest[-judged:]) / judged_energy, 1 - energy_left / energy
 
 
 def _delay(near: _Doubles, far: _Doubles, earliest: int) -> int:

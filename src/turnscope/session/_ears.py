@@ -110,6 +110,8 @@ class Ears:
             self._vad = _open_vad(agent)
         if agent.edges != old.edges:
             self._edges = _edges(agent)
+            if self._guard is not None:
+                self._guard.begin_again()
 
     @property
     def heard_until(self) -> int:

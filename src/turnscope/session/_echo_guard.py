@@ -31,8 +31,7 @@ ENOUGH = to_samples(0.2)
 """The agent must have been audible for so long until a score says anything."""
 
 SHORT = to_samples(0.1)
-SHORT_SCORE = 0.3
-"""The score of less speech than this is so uncertain that only a lower one lets an onset pass at once."""
+"""The score of less speech than this is too uncertain to let an onset pass."""
 
 TRUSTED_SCORE = 0.9
 TRUST_AFTER = to_samples(1.0)
@@ -106,6 +105,11 @@ class EchoGuard:
             self._passed.pop(profile, None)
             self._pass_on(edge, profile)
 
+    def begin_again(self) -> None:
+        """Speech will be found anew, by other settings: of what waits or was passed on, no end will be told."""
+        self._waiting.clear()
+        self._passed.clear()
+
     def hear(self, until: int) -> None:
         """The detector has heard everything up to sample `until`: judge again what goes on, if it is time to."""
         since, self._heard_until = self._heard_until, until
@@ -151,7 +155,7 @@ class EchoGuard:
         """The score from which on an onset has to wait."""
         if self._unechoed >= TRUST_AFTER:
             return TRUSTED_SCORE
-        return SHORT_SCORE if length < SHORT else ECHO_SCORE
+        return 0.0 if length < SHORT else ECHO_SCORE
 
     def _forget(self, ended: SpeechEnded, profile: EdgeProfile) -> None:
         del self._waiting[profile]
