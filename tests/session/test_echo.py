@@ -97,7 +97,12 @@ def test_what_waits_is_forgotten_when_speech_is_to_be_found_anew() -> None:
     ring, far_end = RingBuffer(32_000), FarEnd(16_000)
     passed: list[SpeechEdge] = []
     guard = EchoGuard(
-        ring, far_end, lambda edge, _: passed.append(edge), lambda score, stop: None, lambda start, stop, score: None
+        ring,
+        far_end,
+        lambda edge, _: passed.append(edge),
+        lambda score, stop: None,
+        lambda start, stop, score: None,
+        lambda: True,
     )
     noise = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
     far_end.play(0, noise[:1600])

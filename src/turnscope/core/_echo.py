@@ -128,12 +128,11 @@ def _filter_shares(stretch: _Stretch) -> tuple[float, float]:
     delay = max(_delay(near, far, earliest) - _EARLIER, 0)
     taps = min(_TAPS, earliest - delay + 1)
     source = far[earliest - delay - taps + 1 : earliest - delay + len(near)]
-    taken = np.lib.stride_tricks.sliding_window_view(source, taps)  # row i: the taps behind sample i, oldest first
     covariance = _covariance(source, taps, len(near))
     covariance[np.diag_indices(taps)] += _RIDGE * np.trace(covariance) / taps + 1e-9
-    response = np.linalg.solve(covariance, taken.T @ near)
+    response = np.linalg.solve(covariance, np.correlate(source, near, "valid"))  # oldest tap first
     judged = max(stretch.judged * _LOW_HZ // CLOCK_HZ, 1)
-    rest = near - taken @ response
+    rest = near - np.correlate(source, response, "valid")
     energy, energy_left = float(near @ near) + 1e-12, float(rest @ rest)
     judged_energy = max(float(near[-judged:] @ near[-judged:]), _FAINT * judged / len(near) * energy)
     return 1 - float(rest[-judged:] @ rest[-judged:]) / judged_energy, 1 - energy_left / energy
@@ -141,13 +140,16 @@ def _filter_shares(stretch: _Stretch) -> tuple[float, float]:
 
 def _delay(near: _Doubles, far: _Doubles, earliest: int) -> int:
     """The delay at which the two are most alike."""
-    size = 1 << (len(far) + len(near)).bit_length()
+    size = 1 << len(far).bit_length()  # what wraps around lies beyond `earliest`
     product = np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size))
     return earliest - int(np.argmax(np.abs(np.fft.irfft(product, size)[: earliest + 1])))
 
 
 def _covariance(source: _Doubles, taps: int, length: int) -> _Doubles:
-    """``taken.T @ taken`` for the windows of `source`, each row from the one before it instead of from all samples."""
+    """``taken.T @ taken``, where row i of ``taken`` is the window of `taps` samples of `source` from sample i on.
+
+    Each row is made from the one before it instead of from all samples.
+    """
     matrix = np.empty((taps, taps))
     matrix[0] = np.correlate(source, source[:length], "valid")[:taps]
     first, after = source[: taps - 1], source[length : length + taps - 1]

@@ -143,6 +143,11 @@ class Interrupting(Returning):
     # By the application
 
     @property
+    def judging(self) -> bool:
+        """Somebody speaks, or has spoken, over the agent, and it is open what becomes of it."""
+        return self._heard is not None and self._heard.challenges is not None
+
+    @property
     def typed_input_waits(self) -> bool:
         """What is typed now waits: for protected speech, or because inputs are answered one after the other."""
         if self._holder is not None and self._holder.protected:

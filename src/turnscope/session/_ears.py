@@ -70,6 +70,7 @@ class Ears:
         feed: Takes what was noticed; called from within the ears' task, must not block.
         publish: Takes what is to be told about the audio itself; alike.
         far_end: What the agent plays.
+        judging: Whether it is open what becomes of somebody who speaks over the agent.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Ears:
         feed: Callable[[FloorInput], None],
         publish: Callable[[Event], None],
         far_end: FarEnd,
+        judging: Callable[[], bool],
     ) -> None:
         self._transport = transport
         self._clock = clock
@@ -97,7 +99,8 @@ class Ears:
         self._edges = _edges(agent)
         self._guard: EchoGuard | None = None
         if agent.echo_guard:
-            self._guard = EchoGuard(self._ring, far_end, self._pass_on, self._tell_echo, self._ignore_echo)
+            told = (self._pass_on, self._tell_echo, self._ignore_echo)
+            self._guard = EchoGuard(self._ring, far_end, *told, judging)
 
     def hand_over(self, agent: Agent) -> None:
         """Hear with the detector and the settings of another agent from the next window on.

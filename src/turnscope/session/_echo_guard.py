@@ -47,7 +47,7 @@ JUDGED = to_samples(0.4)
 """How much of the newest speech is judged: short enough to notice soon that a caller joins in."""
 
 AGAIN = to_samples(0.06)
-"""How often what is taken for an echo is judged again, while it is new; later half as often."""
+"""How often what is taken for an echo is judged again while it is new. Later, and otherwise, half as often."""
 
 _BLOCK = to_samples(0.01)
 _AUDIBLE = 1e-7
@@ -59,8 +59,8 @@ class EchoGuard:
 
     An onset while the agent is audible is passed on at once, if it is no echo. If it is one, or if the agent has not
     been audible for long enough to tell, it waits: until the sound has ended, and is forgotten; or until it is no echo
-    (any more), and is passed on with what was said since. While passed-on speech goes on, the score is told again and
-    again, as evidence.
+    (any more), and is passed on with what was said since. While passed-on speech goes on and is judged, the score is
+    told again and again, as evidence.
 
     Args:
         ring: The caller's sound.
@@ -68,6 +68,7 @@ class EchoGuard:
         pass_on: Takes the edges that count.
         tell: Takes the score, and the sample up to which it accounts for the sound.
         publish: Takes what is to be told about the others.
+        judging: Whether the score of what was passed on matters to anybody.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class EchoGuard:
         pass_on: Callable[[SpeechEdge, EdgeProfile], None],
         tell: Callable[[float, int], None],
         publish: Callable[[int, int, float], None],
+        judging: Callable[[], bool],
     ) -> None:
         self._ring = ring
         self._far_end = far_end
         self._pass_on = pass_on
         self._tell = tell
         self._publish = publish
+        self._judging = judging
         self._waiting: dict[EdgeProfile, SpeechBegan] = {}
         self._passed: dict[EdgeProfile, SpeechBegan] = {}
         self._judged_at = -1
@@ -115,7 +118,7 @@ class EchoGuard:
         since, self._heard_until = self._heard_until, until
         if not (self._waiting or self._passed):
             self._unechoed += until - since if self._far_end.until >= until else 0
-        elif until - self._judged_at >= self._patience(until):
+        elif (self._waiting or self._judging()) and until - self._judged_at >= self._patience(until):
             self._judge_again(until)
 
     def _judge_again(self, until: int) -> None:
@@ -181,8 +184,8 @@ class EchoGuard:
         self._tell(score, until)
 
     def _patience(self, until: int) -> int:
-        onsets = [began.onset for began in (*self._waiting.values(), *self._passed.values())]
-        return AGAIN if until - max(onsets) < JUDGED else 2 * AGAIN
+        new = any(until - began.onset < JUDGED for began in self._waiting.values())
+        return AGAIN if new else 2 * AGAIN
 
     # The score
 

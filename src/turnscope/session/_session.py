@@ -103,7 +103,7 @@ class Session:
         self._watcher = watcher = Watcher(floor, clock, self._obey, bus)
         feed, publish = watcher.feed, bus.publish
         far_end = FarEnd(transport.output_hz)
-        self._ears = ears = Ears(agent, transport, clock, feed, publish, far_end)
+        self._ears = ears = Ears(agent, transport, clock, feed, publish, far_end, lambda: floor.judging)
         playout = Playout(transport, clock, far_end)
         self._judging = judging = Judging(detector, agent, ears, clock, feed, publish)
         tools = Toolbox(self, tool_compute, feed, publish)
