@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.observe.calls import barge_in, held, overlap, repeated, say
@@ -136,6 +136,8 @@ def test_no_label_covers_a_label_or_a_line_of_its_own_group(samples: list[list[i
         assert not [flag for flag in stems if one.left < flag.x < one.right]
 
 
+@example([(900, 101, "a ab ab babab bb a ab abbbbaaababb b a a a", "")])
+@example([(900, 98, "a ab bbabab b a aabbaaaaaa b ab aa", "cd dc")])
 @given(
     st.lists(
         st.tuples(st.integers(0, 900), st.integers(1, 400), st.text("ab ", max_size=60), st.text("cd ", max_size=120)),

@@ -187,6 +187,21 @@ def test_a_call_goes_on_without_a_detector_that_cannot_be_reached() -> None:
     assert isinstance(call.turns[0].outcome, Interrupted)
 
 
+class Silent(FakeDetector):
+    """Its server takes the call and says nothing."""
+
+    @asynccontextmanager
+    async def connect(self, resources: Resources) -> AsyncIterator[FakeDetector]:
+        await trio.sleep_forever()
+        yield self
+
+
+def test_a_detector_that_does_not_connect_in_time_is_done_without() -> None:
+    call = call_with(Silent(), connect_timeout_s=3.0)
+    assert [event.message for event in of_kind(call, DetectorFailed)] == ["did not connect within 3 s"]
+    assert isinstance(call.turns[0].outcome, Interrupted)
+
+
 def test_a_detector_that_is_not_installed_is_said_before_the_call() -> None:
     with pytest.raises(ConfigError, match="it is not installed"):
         call_with(NotInstalled())

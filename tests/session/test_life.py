@@ -21,6 +21,8 @@ from turnscope.core import (
     Event,
     Finish,
     Floor,
+    HistoryChanged,
+    HistorySettings,
     HungUp,
     Interrupted,
     Message,
@@ -438,6 +440,58 @@ def test_the_new_agents_settings_decide_and_the_log_replays() -> None:
             replayed += [order.event for order in floor.receive(record) if isinstance(order, Emit)]
     kinds = (StateChanged, AgentChanged, TurnStarted, AttemptStarted)
     assert [e for e in replayed if isinstance(e, kinds)] == [e for e in call.events if isinstance(e, kinds)]
+
+
+def test_a_detector_that_cannot_be_begun_with_keeps_the_old_agent() -> None:
+    class Broken(FakeVAD):
+        name = "broken"
+
+        def open_stream(self) -> Any:
+            raise OSError("no model")
+
+    async def drive(session: Session) -> None:
+        await session.send_text("wait")
+        with pytest.raises(ProviderError, match="no model"):
+            await session.hand_over(agent(name="second", vad=Broken()))
+
+    call = held([speech("two lattes please", 4.5), HangUp(Moment(14))], drive)
+    assert [turn.outcome for turn in call.turns] == [Completed("Fine, three."), Completed(REPLY)]
+    assert of_kind(call, AgentChanged) == []
+
+
+def test_the_new_agents_limits_of_the_history_hold() -> None:
+    second = agent(name="second", history=HistorySettings(max_messages=2, interruption_note="cut"))
+
+    async def drive(session: Session) -> None:
+        for text in ("wait", "wait again"):
+            await session.send_text(text)
+            await trio.sleep(3)
+        assert len(session.history.messages) == 4
+        await session.hand_over(second)
+        assert len(session.history.messages) == 2
+        assert session.history.settings.interruption_note == "cut"
+
+    call = held([HangUp(Moment(9))], drive)
+    assert [message.text for message in call.history] == ["wait again", "Fine, three."]
+    changes = [event.change for event in of_kind(call, HistoryChanged)]
+    assert changes == ["added", "added", "trimmed"]
+
+
+def test_the_new_agents_join_deadline_holds() -> None:
+    hostile = Hostile(AGENT.llm, "shields_for_ever", "item")
+
+    async def drive(session: Session) -> None:
+        await session.hand_over(agent(name="second", llm=hostile, join_deadline_s=0.25))
+        await session.send_text("wait")
+        await trio.sleep(2)
+        session.end(finish="nothing")
+        begun = trio.current_time()
+        await session.wait_ended()
+        took.append(trio.current_time() - begun)
+
+    took: list[float] = []
+    held([HangUp(Moment(9))], drive)
+    assert took[0] <= 0.25 * 2.25
 
 
 def test_another_detector_is_listened_to_from_the_hand_over_on() -> None:

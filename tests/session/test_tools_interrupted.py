@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -691,6 +692,22 @@ def test_a_tool_hands_over_and_the_other_agent_gives_the_next_answer() -> None:
     assert [turn.outcome for turn in call.turns] == [Completed("It is with sales."), Completed("Sales here.")]
     [changed] = of_kind(call, AgentChanged)
     assert changed.sample >= of_kind(call, ToolSettled)[0].sample
+
+
+def test_the_new_agents_limits_for_tools_hold() -> None:
+    strict = clerk(slow(3.0), named("price", slow(0.5).function), name="strict", tool_timeout_s=1.0)
+    strict = replace(strict, max_concurrent_tools=1)
+
+    async def drive(session: Session) -> None:
+        await session.hand_over(strict)
+        await session.send_text("both please")
+
+    call = simulate(clerk(name="easy"), [HangUp(Moment(8))], seed=1, drive=drive)
+    assert broken_promises(call) == []
+    assert settled(call) == [
+        ("1.1.1", "failed", "order took longer than 1 s and was cancelled."),
+        ("1.1.2", "returned", "done with tea"),
+    ]
 
 
 def test_an_interruption_while_a_tool_hands_over_leaves_the_agent_where_it_is() -> None:

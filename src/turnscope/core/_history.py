@@ -59,7 +59,6 @@ class History:
         self, settings: HistorySettings | None = None, *, on_change: Callable[[HistoryChange], None] | None = None
     ) -> None:
         self.settings: HistorySettings = settings or HistorySettings()
-        self._limits = (self.settings.max_messages, self.settings.max_chars, self.settings.max_tokens)
         self._on_change = on_change
         self._turns: deque[_Turn] = deque()
 
@@ -149,6 +148,12 @@ class History:
         self._turns.clear()
         self._tell("cleared", ())
 
+    def change_settings(self, settings: HistorySettings) -> None:
+        """Go on with other settings: what is over their limits is dropped."""
+        self.settings = settings
+        self._turns = deque(self._measured(turn.messages) for turn in self._turns)
+        self._trim()
+
     # Saving
 
     def to_json(self) -> str:
@@ -198,10 +203,11 @@ class History:
 
     def _trim(self) -> None:
         """Drop the oldest turns until all limits are kept; the newest turn stays."""
+        limits = (self.settings.max_messages, self.settings.max_chars, self.settings.max_tokens)
         sizes = [sum(amounts) for amounts in zip(*(turn.size for turn in self._turns), strict=True)]
         dropped: list[Message] = []
         while len(self._turns) > 1 and any(
-            limit is not None and size > limit for size, limit in zip(sizes, self._limits, strict=True)
+            limit is not None and size > limit for size, limit in zip(sizes, limits, strict=True)
         ):
             turn = self._turns.popleft()
             dropped += turn.messages

@@ -1,7 +1,7 @@
 """Puts words under the voice that speaks them, in as few lines as they need, so that none covers another."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnscope.observe._picture import Phrase
 from turnscope.observe._spans import Span
@@ -82,9 +82,21 @@ class _Layout:
                 line += 1
                 at = max(min(x, self._right - width), self._until(line), self._left)
             if at + width > self._right + 1:
-                self._put("…", min(at, self._right - self._size), line, "more", space)
+                self._leave_out(line, space)
                 return
             self._put(word, at, line, style, space)
+
+    def _leave_out(self, line: int, space: float) -> None:
+        """Say at the end of a line that is full, instead of its last word if need be, that there is more."""
+        until, dots = self._until(line), text_width("…", self._size)
+        if until + dots <= self._right:
+            self._put("…", until, line, "more", space)
+            return
+        index = max(index for index, piece in enumerate(self.pieces) if piece.line == line)
+        last = self.pieces[index]
+        if last.style != "more":
+            kept = last.text.split()[:-1]
+            self.pieces[index] = replace(last, text=" ".join([*kept, "…"]), style=last.style if kept else "more")
 
     def pack(self, words: Sequence[str], x: float, limit: float) -> None:
         """What was not heard, word by word from `x` on; below that, in lines that may be longer."""

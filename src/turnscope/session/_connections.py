@@ -54,7 +54,7 @@ class Connection:
     """A provider's connection, as the streams of all turns use it. It may be another one from stream to stream.
 
     Args:
-        provider: An STT, LLM or TTS.
+        provider: An STT, LLM, TTS or detector.
         owner: In whose nursery its task runs.
         timeout_s: How long connecting may take.
     """
@@ -164,6 +164,8 @@ class Connections:
         self.nursery: trio.Nursery = nursery
         self._open: dict[int, Connection] = {}
         """By the identity of their providers: two agents that share one share its connection."""
+        self._lasting: list[Connection] = []
+        """Those that no agent can do without."""
         self._tasks: set[trio.lowlevel.Task] = set()
         self._gone = trio.lowlevel.ParkingLot()
 
@@ -195,6 +197,18 @@ class Connections:
             raise
         return stt, llm, tts
 
+    async def reach_for_good(self, provider: _Provider, timeout_s: float) -> Connection:
+        """A connection that is kept until the session ends, whatever its agents need.
+
+        Raises:
+            ConfigError: The provider cannot be had, with what to do about it.
+            ProviderError: It could not be reached, or not in time.
+        """
+        connection = Connection(provider, self, timeout_s)
+        await connection.open()
+        self._lasting.append(connection)
+        return connection
+
     async def _reach(self, provider: _Provider, timeout_s: float, made: list[Connection]) -> Connection:
         known = self._open.get(id(provider))
         if known is not None:
@@ -212,7 +226,7 @@ class Connections:
 
     def distrust(self, name: str) -> None:
         """Have the connections of the provider of this name replaced before they are used again."""
-        for connection in self._open.values():
+        for connection in (*self._open.values(), *self._lasting):
             if connection.provider.name == name:
                 connection.distrust()
 
@@ -223,6 +237,8 @@ class Connections:
     async def close(self) -> None:
         """Close all, by force if need be."""
         self.keep_only(())
+        for connection in self._lasting:
+            connection.close()
         with trio.move_on_after(CLOSE_S, shield=True):
             await self._wait_closed()
         self.nursery.cancel_scope.cancel(reason="session ended")  # what is not closed by now is cancelled

@@ -96,21 +96,32 @@ class Ears:
         self._stages = Stages(agent.stages, far_end, self._leave_out)
         self._vad = _open_vad(agent)
         self._vad_cursor = self._ring.cursor(0)
+        self._prepared: dict[str, VADStream] = {}
+        """For agents that may take over, by their names."""
         self._edges = _edges(agent)
         self._guard: EchoGuard | None = None
         if agent.echo_guard:
             told = (self._pass_on, self._tell_echo, self._ignore_echo)
             self._guard = EchoGuard(self._ring, far_end, *told, judging)
 
+    def prepare(self, agent: Agent) -> None:
+        """Have the detector of an agent that may take over ready.
+
+        Raises:
+            ConfigError: It cannot be had, with what to do about it.
+            ProviderError: It could not be begun with.
+        """
+        self._prepared[agent.name] = _open_vad(agent)
+
     def hand_over(self, agent: Agent) -> None:
-        """Hear with the detector and the settings of another agent from the next window on.
+        """Hear with the detector and the settings of another agent, which is prepared, from the next window on.
 
         Speech that goes on meanwhile goes on, unless the detector or the settings differ: then it is found anew. The
         stages and the echo guard stay those of the first agent: they know the way between loudspeaker and microphone.
         """
         old, self._agent = self._agent, agent
         if agent.vad is not old.vad:
-            self._vad = _open_vad(agent)
+            self._vad = self._prepared[agent.name]
         if agent.edges != old.edges:
             self._edges = _edges(agent)
             if self._guard is not None:

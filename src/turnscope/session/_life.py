@@ -89,6 +89,8 @@ class Life:
         """Why the session could not go on, if that is how it ended."""
         self.concluded: trio.Event = trio.Event()
         """Set when the conversation is over and its last event was published."""
+        self.join_deadline_s: float = join_deadline_s
+        """That of the agent that speaks."""
         self._ended = trio.Event()
         self._nursery = nursery
         self._clock = clock
@@ -102,7 +104,6 @@ class Life:
         self._tools = tools
         self._bus = bus
         self._hooks = hooks
-        self._join_deadline_s = join_deadline_s
         self._reason = "shutdown"
 
     async def start(self) -> None:
@@ -178,14 +179,14 @@ class Life:
         """Wait for the last sample and the turns as long as is promised; then unblock what shields itself."""
         self._tools.cancel_all()
         self._judging.stop()
-        with trio.move_on_after(1.25 * self._join_deadline_s, shield=True):
+        with trio.move_on_after(1.25 * self.join_deadline_s, shield=True):
             await self._playout.wait_silent()
             await self._wait_gone()
         for _ in range(FORCED_ENDINGS):
             self._turns.force_end()
             self._judging.force_end()
             self._tools.force_end()
-            with trio.move_on_after(self._join_deadline_s, shield=True):
+            with trio.move_on_after(self.join_deadline_s, shield=True):
                 await self._wait_gone()
 
     async def _wait_gone(self) -> None:

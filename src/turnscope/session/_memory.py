@@ -16,7 +16,7 @@ from turnscope.core import (
 )
 from turnscope.session._clock import SessionClock
 
-__all__ = ["remember"]
+__all__ = ["keep_safe", "remember"]
 
 _logger = logging.getLogger("turnscope")
 
@@ -27,7 +27,12 @@ def remember(settings: HistorySettings, clock: SessionClock, publish: Callable[[
     def tell(change: HistoryChange) -> None:
         publish(HistoryChanged(clock.now(), change.kind, change.messages, change.turn_id))
 
-    return History(replace(settings, count_tokens=_safe(settings.count_tokens)), on_change=tell)
+    return History(keep_safe(settings), on_change=tell)
+
+
+def keep_safe(settings: HistorySettings) -> HistorySettings:
+    """`settings`, with a counter of tokens that never fails."""
+    return replace(settings, count_tokens=_safe(settings.count_tokens))
 
 
 def _safe(count: TokenCounter) -> TokenCounter:

@@ -8,11 +8,10 @@ import trio
 
 from turnscope._errors import ProviderError
 from turnscope.core import DetectorFailed, History
-from turnscope.providers import DetectorConnection
 from turnscope.session._agent import Agent
-from turnscope.session._blame import blame, outermost_error
+from turnscope.session._blame import outermost_error
 from turnscope.session._bus import Sink
-from turnscope.session._connections import open_connections
+from turnscope.session._connections import Connection, Connections, open_connections
 from turnscope.session._hooks import Hook
 from turnscope.session._runtime import Runtime, open_runtime
 from turnscope.session._session import Session
@@ -22,15 +21,14 @@ __all__ = ["open_session"]
 
 
 async def _connect_detector(
-    stack: AsyncExitStack, agent: Agent, runtime: Runtime
-) -> tuple[DetectorConnection | None, DetectorFailed | None]:
+    connections: Connections, agent: Agent
+) -> tuple[Connection | None, DetectorFailed | None]:
     """The detector's connection, if the agent has one; a call goes on without one that cannot be had."""
     detector = agent.interruption_detector
     if detector is None:
         return None, None
     try:
-        with blame(detector.name):
-            return await stack.enter_async_context(detector.connect(runtime.resources)), None
+        return await connections.reach_for_good(detector, agent.connect_timeout_s), None
     except ProviderError as error:
         return None, DetectorFailed(0, 0, error.provider, error.message)
 
@@ -72,7 +70,7 @@ async def open_session(
         stack.enter_context(runtime.session_place())
         connections = await stack.enter_async_context(open_connections(runtime.resources))
         reached = await connections.reach(agent)
-        detector, complaint = await _connect_detector(stack, agent, runtime)
+        detector, complaint = await _connect_detector(connections, agent)
         session: Session | None = None
         try:
             async with trio.open_nursery() as nursery:

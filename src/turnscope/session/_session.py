@@ -46,7 +46,7 @@ from turnscope.session._hooks import Handler, Hook, HookHandle, Hooks
 from turnscope.session._judging import Judging
 from turnscope.session._life import Life, end_request
 from turnscope.session._line_ups import LineUps, Reached
-from turnscope.session._memory import remember
+from turnscope.session._memory import keep_safe, remember
 from turnscope.session._playout import Playout
 from turnscope.session._requests import Pieces, Request
 from turnscope.session._toolbox import Toolbox
@@ -269,9 +269,10 @@ class Session:
         """Let another agent take over: it gives the next answer, and knows all that was said.
 
         What is being said goes on to its end, by the agent that began it; an `AgentChanged` event tells when the other
-        one has taken over. The new agent's settings hold from that moment, except for `Agent.history` and
-        `Agent.join_deadline_s`, which stay those of the first agent. Connections of providers that both have are kept,
-        the others are made before this returns and closed when nothing uses them any more.
+        one has taken over. The new agent's settings hold from that moment; of the first agent, `Agent.detector`,
+        `Agent.stages` and `Agent.echo_guard` stay, which are about the line and not about who speaks. Connections of
+        providers that both have are kept, the others are made before this returns and closed when nothing uses them any
+        more.
 
         Raises:
             SessionClosed: The session has ended.
@@ -281,6 +282,7 @@ class Session:
         """
         self._check_open()
         self._floor.know(agent.name, agent.floor_settings)
+        self._ears.prepare(agent)
         await self._line_ups.prepare(agent)
         self._check_open()
         self._watcher.feed(HandOverRequested(self.now(), agent.name))
@@ -384,6 +386,8 @@ class Session:
         self.agent, (stt, llm, tts) = self._line_ups.switch(name)
         self._turns.context = replace(self._turns.context, agent=self.agent, stt=stt, llm=llm, tts=tts)
         self._ears.hand_over(self.agent)
+        self._life.join_deadline_s = self.agent.join_deadline_s
+        self.history.change_settings(keep_safe(self.agent.history))
 
     def _check_open(self) -> None:
         if self._floor.state is State.ENDED or self._floor.closing:

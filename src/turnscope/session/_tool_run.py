@@ -63,6 +63,8 @@ class ToolRun:
         self.task: trio.lowlevel.Task | None = None
         self.over: trio.Event = trio.Event()
         """Its function has come to an end."""
+        self.timeout_s: float = math.inf
+        """How long it may take, from its start."""
         self.timed_out: bool = False
         self.started: int | None = None
         self.settlement: ToolSettled | None = None
@@ -108,6 +110,7 @@ class ToolRun:
     def start(self, timeout_s: float) -> None:
         """Its function is about to be called."""
         asked = self.asked
+        self.timeout_s = timeout_s
         self.patience.deadline = trio.current_time() + timeout_s
         self.started = self._box.now()
         self._box.publish(ToolStarted(self.started, asked.turn_id, asked.call_id, asked.call.name, asked.key))

@@ -38,8 +38,8 @@ class Toolbox:
     """Owns the calls of a session. A call's answer may be gone long before the call is.
 
     Args:
-        session: Whose tools they are. The agent that it begins with says how many calls may run at once, how long those
-            may take whose tools do not say, and how long one may take to end when it was cancelled.
+        session: Whose tools they are. Its agent says how many calls may run at once, how long those may take whose
+            tools do not say, and how long one may take to end when it was cancelled.
         compute: Where synchronous functions run.
         feed: Tells the Floor.
         publish: Tells everybody else.
@@ -55,9 +55,6 @@ class Toolbox:
         self.session: Session = session
         self.now: Callable[[], int] = session.now
         self.feed: Callable[[FloorInput], None] = feed
-        self._places = session.agent.max_concurrent_tools
-        self._timeout_s = session.agent.tool_timeout_s
-        self._stop_s = session.agent.join_deadline_s
         self._compute = compute
         self._publish = publish
         self._runs: dict[ToolRun, None] = {}
@@ -127,7 +124,7 @@ class Toolbox:
 
     def _fill_places(self) -> None:
         """Begin with the calls whose turn it is. One that was given up while it waited ends before it starts."""
-        while self._queue and len(self._runs) < self._places and self._nursery is not None:
+        while self._queue and len(self._runs) < self.session.agent.max_concurrent_tools and self._nursery is not None:
             run = self._queue.popleft()
             self._runs[run] = None
             self._nursery.start_soon(self._run, run, name=f"tool {run.asked.call.name}")
@@ -156,7 +153,7 @@ class Toolbox:
             return
         run.timed_out = not run.released
         run.cancel("timeout" if run.timed_out else run.released)
-        with trio.move_on_after(self._stop_s):
+        with trio.move_on_after(self.session.agent.join_deadline_s):
             await run.over.wait()
         if not run.over.is_set():
             asked = run.asked
@@ -166,12 +163,12 @@ class Toolbox:
 
     def _timeout_of(self, run: ToolRun) -> float:
         own = None if run.tool is None else run.tool.timeout_s
-        return self._timeout_s if own is None else own
+        return self.session.agent.tool_timeout_s if own is None else own
 
     def _cancelled(self, run: ToolRun) -> tuple[str, str]:
         """How a call ends that was cancelled, and what the model is told of it."""
         if run.timed_out:
-            return "failed", f"{run.asked.call.name} took longer than {self._timeout_of(run):g} s and was cancelled."
+            return "failed", f"{run.asked.call.name} took longer than {run.timeout_s:g} s and was cancelled."
         return "cancelled", CANCELLED.get(run.released, "Cancelled.")
 
     # The end of the session
