@@ -20,9 +20,7 @@ from turnscope.transports import Transport
 __all__ = ["open_session"]
 
 
-async def _connect_detector(
-    connections: Connections, agent: Agent
-) -> tuple[Connection | None, DetectorFailed | None]:
+async def _connect_detector(connections: Connections, agent: Agent) -> tuple[Connection | None, DetectorFailed | None]:
     """The detector's connection, if the agent has one; a call goes on without one that cannot be had."""
     detector = agent.interruption_detector
     if detector is None:
