@@ -14,6 +14,7 @@ from turnscope.core import (
     AttemptJoined,
     AttemptSpent,
     AttemptStarted,
+    Decided,
     FirstToken,
     GateShut,
     HistoryChanged,
@@ -21,19 +22,24 @@ from turnscope.core import (
     Interrupted,
     Message,
     ModelAsked,
+    ProtectionChanged,
+    SayRequested,
     SessionEnded,
     Speculation,
     SpeculationAdmitted,
     SpeculationDropped,
     SpeculationStarted,
+    SpeechIgnored,
     SpeechStartsPlaying,
     StateChanged,
     ToolSettled,
     ToolStarted,
     TurnEnded,
     TurnJoined,
+    TurnOpened,
     TurnStarted,
     UtteranceDismissed,
+    Yielded,
 )
 from turnscope.session import Record
 from turnscope.sim import Call, HangUp, Moment, broken_promises, simulate
@@ -366,3 +372,75 @@ def test_a_history_that_parts_a_call_from_its_result(tool_call: Call, keep: slic
     parted: tuple[Message, ...] = tool_call.history[keep]
     call = Call(tool_call.records, tool_call.user, tool_call.agent, parted, tool_call.placed, tool_call.tasks_left)
     assert broken_promises(call) == [message]
+
+
+# Who may cut whom off
+
+
+def said(call: Call, **changes: Any) -> Call:
+    """The call, as if its first turn had been something that the application wanted said."""
+    request = SayRequested(0, 1, "", **changes)
+    return with_records(call, [request, *call.records])
+
+
+def test_protected_words_that_a_voice_cuts_off(call: Call) -> None:
+    assert broken_promises(said(call, allow_interruptions=True)) == []
+    broken = broken_promises(said(call, allow_interruptions=False))
+    assert broken == [
+        "turn 1 is protected and stepped back",
+        "turn 1 is protected, and turn 2 was judged all the same",
+        "turn 1 is protected and was cut off by a voice",
+    ]
+
+
+def test_words_that_were_protected_only_until_then_may_be_cut_off(call: Call) -> None:
+    lifted: list[Record] = [SayRequested(0, 1, "", allow_interruptions=False), ProtectionChanged(0, 1, True)]
+    assert broken_promises(with_records(call, [*lifted, *call.records])) == []
+
+
+def test_an_interruption_that_nobody_decided(call: Call) -> None:
+    undecided = rewritten(call, lambda record: [] if isinstance(record, Decided) else [record])
+    assert broken_promises(undecided) == ["turn 1 was interrupted by a voice, and nobody had decided so"]
+
+
+def test_a_challenger_that_is_ruled_on_twice(call: Call) -> None:
+    twice = rewritten(call, lambda record: [record, record] if isinstance(record, Decided) else [record])
+    assert broken_promises(twice) == ["turn 2 was ruled on after it had been decided what it is"]
+
+
+def test_a_ruling_on_somebody_who_speaks_over_nobody(call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        return [replace(record, challenges=None)] if of_turn(record, TurnOpened, 2) else [record]  # type: ignore[call-arg]
+
+    assert broken_promises(rewritten(call, rewrite)) == ["turn 2 was judged as speaking over turn 1, and does not"]
+
+
+def test_stepping_back_twice(call: Call) -> None:
+    twice = rewritten(call, lambda record: [record, record] if isinstance(record, Yielded) else [record])
+    assert broken_promises(twice) == ["turn 1 stepped back twice"]
+
+
+def test_a_paused_turn_that_counts_as_said_to_its_end(call: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        if isinstance(record, SpeechStartsPlaying) and record.turn_id == 2:
+            return [record, Yielded(record.sample, 2, 3, record.sample, "pause")]
+        return [record]
+
+    [broken] = broken_promises(rewritten(call, rewrite))
+    assert broken == "turn 2 was paused, did not go on, and counts as said to its end"
+
+
+def test_ignored_speech_that_has_an_effect(call: Call) -> None:
+    [stepped_back] = [record for record in call.records if isinstance(record, Yielded)]
+    ignored = with_records(call, [SpeechIgnored(0, stepped_back.onset, "tools"), *call.records])
+    assert broken_promises(ignored) == [
+        f"speech that began at {stepped_back.onset} was ignored, and led to TurnOpened",
+        f"speech that began at {stepped_back.onset} was ignored, and led to Yielded",
+    ]
+
+
+def test_something_urgent_that_had_to_wait(call: Call) -> None:
+    urgent = SayRequested(0, 2, "", priority=1)
+    assert broken_promises(with_records(call, [urgent, *call.records])) == [
+        "turn 1 was begun while the more urgent turn 2 waited"
+    ]

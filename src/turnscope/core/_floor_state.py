@@ -79,9 +79,8 @@ class Holder:
 class FloorState:
     """The Floor's memory. Decisions are made in the classes below it.
 
-    These are, each knowing those before it: `Speculating`, `Answering`, `Returning`, `Interrupting`, `Saying`,
-    `ToolWaiting`, `Stalling`,
-    `ByHand`, `Floor`.
+    These are, each knowing those before it: `Quiet`, `Speculating`, `Answering`, `Returning`, `Interrupting`, `Saying`,
+    `ToolWaiting`, `Stalling`, `ByHand`, `Closing`, `HandingOver`, `Floor`.
     """
 
     def __init__(self, settings: FloorSettings | None = None, agent: str = "agent") -> None:

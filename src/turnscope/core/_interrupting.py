@@ -105,7 +105,7 @@ class Interrupting(Returning):
         self._release(holder)
         self._go(Trigger.BARGE_IN, holder.turn_id)
         self._interrupted_at = self._now
-        hearing.challenges, hearing.interrupted = None, holder.turn_id
+        hearing.challenges, hearing.held, hearing.interrupted = None, False, holder.turn_id
         self._admit(hearing)
         self._bound_the_turn(hearing)
         self._await_words(hearing)

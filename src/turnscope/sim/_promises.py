@@ -28,6 +28,7 @@ from turnscope.core import (
     UtteranceDismissed,
 )
 from turnscope.session import Record
+from turnscope.sim._floor_promises import broken_floor_promises
 from turnscope.sim._simulate import Call
 from turnscope.sim._tool_promises import broken_tool_promises
 from turnscope.sim._wordcode import read_words
@@ -42,9 +43,11 @@ def broken_promises(call: Call) -> list[str]:
     before the next answer begins, a guess at one included; each turn has one reply at most, and nothing of a guess is
     heard or told unless it was right; states follow the table; what counts as heard was generated, and (for word-coded
     speech, unless it is marked as an estimate) played; what is remembered is what was heard, in the order in which the
-    turns held the floor; each answer is paid for once, and no more of it was used than spent; each call of a tool that
-    was started is settled once, before a model is asked again, and none is started by an answer that is over; times
-    never run backwards; no task outlives the session.
+    turns held the floor; whoever speaks over the agent is ruled on once, protected words are neither judged nor cut off
+    by a voice, speech that is ignored has no effect, and nothing begins to be heard while something more urgent waits;
+    each answer is paid for once, and no more of it was used than spent; each call of a tool that was started is settled
+    once, before a model is asked again, and none is started by an answer that is over; times never run backwards; no
+    task outlives the session.
     """
     return [
         *_endings(call.events),
@@ -54,6 +57,7 @@ def broken_promises(call: Call) -> list[str]:
         *_states(call.events),
         *_heard(call),
         *_spend(call),
+        *broken_floor_promises(call.records),
         *broken_tool_promises(call.records, call.history),
         *_remembered(call),
         *_times(call.records),
