@@ -3,6 +3,7 @@
 It stands between the edges of speech and the Floor, and only while the agent is, or has just been, audible.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -31,13 +32,14 @@ ENOUGH = to_samples(0.2)
 """The agent must have been audible for so long until a score says anything."""
 
 SHORT = to_samples(0.1)
-"""The score of less speech than this is too uncertain to let an onset pass."""
+"""The score of less speech than this says nothing: there are more taps in the filter than samples to explain."""
 
 TRUSTED_SCORE = 0.9
 TRUST_AFTER = to_samples(1.0)
 """After so much of the agent's speech in which the microphone heard none, onsets pass unless an echo is that clear.
 
-With headphones there is nothing to guard against, and a caller should be noticed at once.
+With headphones there is nothing to guard against, and a caller should be noticed at once. So what is shorter than `SHORT`
+passes, too.
 """
 
 BEFORE = to_samples(0.4)
@@ -157,7 +159,7 @@ class EchoGuard:
     def _least_doubtful(self, length: int) -> float:
         """The score from which on an onset has to wait."""
         if self._unechoed >= TRUST_AFTER:
-            return TRUSTED_SCORE
+            return TRUSTED_SCORE if length >= SHORT else math.inf
         return 0.0 if length < SHORT else ECHO_SCORE
 
     def _forget(self, ended: SpeechEnded, profile: EdgeProfile) -> None:
