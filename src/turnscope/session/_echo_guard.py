@@ -49,7 +49,10 @@ JUDGED = to_samples(0.4)
 """How much of the newest speech is judged: short enough to notice soon that a caller joins in."""
 
 AGAIN = to_samples(0.06)
-"""How often what is taken for an echo is judged again while it is new. Later, and otherwise, half as often."""
+"""How often what is taken for an echo is judged again while it is new.
+
+Later, and what may be one, half as often; what is clearly none, a quarter as often.
+"""
 
 _BLOCK = to_samples(0.01)
 _AUDIBLE = 1e-7
@@ -186,8 +189,9 @@ class EchoGuard:
         self._tell(score, until)
 
     def _patience(self, until: int) -> int:
-        new = any(until - began.onset < JUDGED for began in self._waiting.values())
-        return AGAIN if new else 2 * AGAIN
+        if self._waiting:
+            return AGAIN if any(until - began.onset < JUDGED for began in self._waiting.values()) else 2 * AGAIN
+        return 2 * AGAIN if self._told >= CLEAR_SCORE / 2 else 4 * AGAIN
 
     # The score
 
