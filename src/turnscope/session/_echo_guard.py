@@ -38,8 +38,8 @@ TRUSTED_SCORE = 0.9
 TRUST_AFTER = to_samples(1.0)
 """After so much of the agent's speech in which the microphone heard none, onsets pass unless an echo is that clear.
 
-With headphones there is nothing to guard against, and a caller should be noticed at once. So what is shorter than `SHORT`
-passes, too.
+With headphones there is nothing to guard against, and a caller should be noticed at once. So what is shorter than
+`SHORT` passes, too.
 """
 
 BEFORE = to_samples(0.4)
