@@ -689,12 +689,16 @@ def test_the_record_of_a_turn_is_right_after_a_barge_in() -> None:
     assert first.onset < first.speech_end < first.attempt_started < first.first_token < first.audio_started
     assert first.audio_started < first.yielded <= first.outcome.cause.decision <= first.ended
     assert first.joined
-    assert REPLY.startswith(first.outcome.heard)
+    assert first.onset == 3200
+    assert ("".join(first.reply), first.tools) == (REPLY, [])
+    assert (first.outcome.heard, first.outcome.unheard) == ("Your order is", "two lattes, and it is ready soon.")
     assert (second.turn_id, second.text) == (2, "wait three")
     assert second.outcome == Completed("Fine, three.")
     latency = first.latency
     assert latency.onset_to_yield_s is not None
     assert latency.onset_to_yield_s <= 0.2
+    assert latency.onset_to_silence_s is not None
+    assert latency.onset_to_silence_s <= 0.2
     assert latency.decision_to_silence_s == 0.0  # the agent had paused: it was silent when it was decided
     assert latency.decision_to_join_s == 0.0  # cancelled tasks end in no time
     ended = [event for event in call.events if getattr(event, "turn_id", None) == 1][-1]
@@ -724,10 +728,10 @@ def test_from_decision_to_silence_is_the_frame_in_flight_and_the_fade_and_not_a_
 @pytest.mark.feature(20, 21)
 @pytest.mark.parametrize("fault", ["keeps_its_word", "ignores_cancellation", "swallows_cancellation"])
 def test_a_barge_in_cancels_all_three_and_not_one_old_frame_is_heard(fault: str) -> None:
-    seen: list[str] = []
+    seen: list[tuple[str, int]] = []
 
     class Seeing:
-        """A provider whose streams write down that they were cancelled."""
+        """A provider whose streams write down when they were cancelled."""
 
         def __init__(self, inner: Any) -> None:
             self._inner = inner
@@ -745,7 +749,7 @@ def test_a_barge_in_cancels_all_three_and_not_one_old_frame_is_heard(fault: str)
                     yield stream
                 except BaseException as error:
                     if _has_cancelled(error):
-                        seen.append(self.name)
+                        seen.append((self.name, round(trio.current_time() * 16_000)))
                     raise
 
     slow_llm = ScriptedLLM([Rule("wait", "Fine, three.")], fallback=f"{REPLY} {REPLY} {REPLY}", tokens_per_s=8)
@@ -754,8 +758,11 @@ def test_a_barge_in_cancels_all_three_and_not_one_old_frame_is_heard(fault: str)
     call = held(barge_in(), stt=Seeing(FakeSTT()), llm=Seeing(slow_llm), tts=Seeing(tts))
     first, second = call.turns[:2]
     assert isinstance(first.outcome, Interrupted)
-    assert {"fake-stt", "scripted"} <= set(seen)
-    assert any("tts" in name for name in seen)
+    cut = first.outcome.cause.decision
+    assert ("scripted", cut) in seen
+    assert [at for name, at in seen if "tts" in name][:1] == [cut] or fault != "keeps_its_word"
+    assert any("tts" in name for name, _ in seen)
+    assert ("fake-stt", first.audio_started) in seen, "what was heard is final when the answer is"
     assert second.audio_started is not None
     assert heard_words(call, second.audio_started) == "Fine three"
     after = max(first.outcome.silence or 0, first.outcome.cause.decision)

@@ -415,6 +415,7 @@ SUDDEN: dict[str, Callable[[Session], None]] = {
     seed=st.integers(0, 1_000),
 )
 @settings(max_examples=60, deadline=None)
+@pytest.mark.feature(28)
 def test_whatever_caller_and_application_do_every_promise_holds(
     plan: list[tuple[int, str]], utterances: list[tuple[int, str]], reaction: Reaction, seed: int
 ) -> None:

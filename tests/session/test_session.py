@@ -401,11 +401,19 @@ async def test_a_session_whose_caller_has_hung_up_takes_no_orders() -> None:
             await session.say(SHORT)
 
 
-async def test_what_waits_when_the_session_is_left_was_never_said() -> None:
-    async with open_session(AGENT, CallerTransport([HangUp(Moment(5))])) as session:
-        await session.say(LONG)
-        waiting = await session.say(SHORT)
-    assert await waiting.wait_for_playout() == HungUp("shutdown")
+@pytest.mark.feature(57)
+@pytest.mark.parametrize(("hangs_up_s", "reason"), [(5.0, "shutdown"), (1.0, "hung_up")])
+async def test_what_waits_when_the_session_ends_was_never_said(hangs_up_s: float, reason: str) -> None:
+    transport = CallerTransport([HangUp(Moment(hangs_up_s))])
+    async with open_session(agent(new_input="queue"), transport) as session:
+        handles = [await session.say(LONG), await session.say(SHORT), await session.send_text("two lattes")]
+        await trio.sleep(0.5)
+        if reason == "hung_up":
+            await session.wait_ended()
+    outcomes = [await handle.wait_for_playout() for handle in handles]
+    assert [outcome.kind for outcome in outcomes] == ["hung_up"] * 3
+    assert outcomes[1:] == [HungUp(reason)] * 2
+    assert [(message.role, message.text) for message in session.history.messages[-1:]] == [("user", "two lattes")]
 
 
 IN_EACH_STATE = {

@@ -82,7 +82,7 @@ class TurnRecord:
 
     Attributes:
         turn_id: Its id.
-        origin: ``speech``, ``text``, ``say``, ``reply`` or ``silence``.
+        origin: ``speech``, ``text``, ``say``, ``reply``, ``silence``, ``resume`` or ``reprompt``.
         onset: First sample of the caller's speech.
         speech_end: Sample after the last one of it.
         text: What was answered, or said.

@@ -23,6 +23,7 @@ from turnscope.providers._whisper_decode import (
     decoding_cost_s,
     load_whisper,
 )
+from turnscope.providers._worked_stream import WorkedStream
 
 __all__ = ["WhisperSTT"]
 
@@ -148,7 +149,7 @@ class WhisperConnection:
             stream.close()
 
 
-class WhisperStream:
+class WhisperStream(WorkedStream[Transcript]):
     """One turn's transcription.
 
     It has no task of its own: whoever iterates runs the decoding, one window at a time, always the most urgent one
@@ -157,8 +158,8 @@ class WhisperStream:
     """
 
     def __init__(self, decode: Callable[[Samples], Heard], compute: Compute, interval_samples: int) -> None:
+        super().__init__(compute, NAME, "this Whisper stream")
         self._decode = decode
-        self._compute = compute
         self._interval_samples = interval_samples
         self._settling: deque[_Window] = deque()
         self._segment_start = 0
@@ -166,10 +167,6 @@ class WhisperStream:
         self._segment_samples = 0
         self._interim_samples = 0  # how much of the open segment the last interim window held
         self._latest: tuple[int, int, Heard] | None = None
-        self._wake = trio.Event()
-        self._decoding = trio.CancelScope()
-        self._iterating = False
-        self._closed = False
 
     async def send_audio(self, samples: Samples) -> None:
         """Give the next samples, any number of them. Never waits for the decoding or for a reader.
@@ -196,58 +193,32 @@ class WhisperStream:
         self._settle(self._segment_samples)
         self._announce()
 
-    def __aiter__(self) -> "WhisperStream":
-        """The stream iterates over itself."""
-        return self
-
-    async def __anext__(self) -> Transcript:
-        """Decode the most urgent window, as soon as there is one.
-
-        Raises:
-            ProviderError: The model failed; what it failed on is still to be transcribed.
-            trio.BusyResourceError: Another task is iterating.
-        """
-        if self._iterating:
-            raise trio.BusyResourceError("another task is iterating over this Whisper stream")
-        self._iterating = True
-        try:
-            return await self._next()
-        finally:
-            self._iterating = False
-
-    def close(self) -> None:
-        """Stop: a task that iterates ends its loop at once, and nothing can be sent any more. Idempotent."""
-        self._closed = True
-        self._decoding.cancel()
-        self._wake.set()
+    def _forget(self) -> None:
         self._settling.clear()
         self._chunks.clear()
 
-    async def _next(self) -> Transcript:
-        await trio.lowlevel.checkpoint()
-        while not self._closed:
-            window = self._due()
-            if window is None:
-                self._wake = trio.Event()
-                await self._wake.wait()
-                continue
-            heard = await self._hear(window)
-            if heard is None:
-                break
-            self._latest = (window.start, window.stop, heard)
-            if window.is_final:
-                self._settling.popleft()
-            elif window.start == self._segment_start:
-                self._interim_samples = len(window.samples)
-            return Transcript(
-                heard.text,
-                window.is_final,
-                window.start,
-                window.stop,
-                heard.no_speech_probability,
-                heard.mean_log_probability,
-            )
-        raise StopAsyncIteration
+    async def _step(self) -> Transcript | None:
+        """Decode the most urgent window; if that fails, what it failed on is still to be transcribed."""
+        window = self._due()
+        if window is None:
+            await self._wait_for_work()
+            return None
+        heard = await self._hear(window)
+        if heard is None:
+            return None
+        self._latest = (window.start, window.stop, heard)
+        if window.is_final:
+            self._settling.popleft()
+        elif window.start == self._segment_start:
+            self._interim_samples = len(window.samples)
+        return Transcript(
+            heard.text,
+            window.is_final,
+            window.start,
+            window.stop,
+            heard.no_speech_probability,
+            heard.mean_log_probability,
+        )
 
     async def _hear(self, window: _Window) -> Heard | None:
         """Decode, unless it is known already; None when the stream was closed meanwhile."""
@@ -256,13 +227,7 @@ class WhisperStream:
         if self._latest is not None and self._latest[:2] == (window.start, window.stop):
             return self._latest[2]
         cost_s = decoding_cost_s(len(window.samples) / CLOCK_HZ)
-        heard: Heard | None = None
-        with trio.CancelScope() as self._decoding:
-            try:
-                heard = await self._compute.run(lambda: self._decode(window.samples), cost_s=cost_s, name=NAME)
-            except Exception as error:
-                raise ProviderError(NAME, f"decoding failed: {error}") from error
-        return None if self._closed else heard
+        return await self._work(lambda: self._decode(window.samples), cost_s, "decoding failed")
 
     def _due(self) -> _Window | None:
         """The window to decode now: what is to be settled first, then the open segment if enough of it is new."""

@@ -16,6 +16,7 @@ from turnscope.providers._detector_protocol import Score
 from turnscope.providers._protocols import Compute, Resources
 from turnscope.providers._whisper import WhisperSTT
 from turnscope.providers._whisper_glance import Glance, Glancer, glance_cost_s, together
+from turnscope.providers._worked_stream import WorkedStream
 
 __all__ = ["WhisperDetector"]
 
@@ -91,7 +92,7 @@ class WhisperDetectorConnection:
             stream.close()
 
 
-class WhisperDetectorStream:
+class WhisperDetectorStream(WorkedStream[Score]):
     """One stretch of speech, looked at again and again while it is young.
 
     It has no task of its own: whoever iterates runs the model, always on all that has come by *now*.
@@ -100,8 +101,8 @@ class WhisperDetectorStream:
     def __init__(self, look: Callable[[Samples, float], Glance], compute: Compute, onset: int) -> None:
         if onset < 0:
             raise ConfigError(f"onset: must not be negative, got {onset}")
+        super().__init__(compute, NAME, "this detector's stream")
         self._look = look
-        self._compute = compute
         self._onset = onset
         self._start = max(0, onset - round(LEAD_S * CLOCK_HZ))
         self._received = 0
@@ -109,10 +110,6 @@ class WhisperDetectorStream:
         self._looked_until = onset + round((FIRST_S - STEP_S) * CLOCK_HZ)
         self._looks: list[Glance] = []
         self._given: list[Score] = []
-        self._wake = trio.Event()
-        self._looking = trio.CancelScope()
-        self._iterating = False
-        self._closed = False
 
     async def send_audio(self, samples: Samples) -> None:
         """Give the next samples, any number of them. Never waits for the model or for a reader.
@@ -131,60 +128,28 @@ class WhisperDetectorStream:
         self._received += len(samples)
         self._wake.set()
 
-    def __aiter__(self) -> "WhisperDetectorStream":
-        """The stream iterates over itself."""
-        return self
-
-    async def __anext__(self) -> Score:
-        """The next score; looks at the sound when there is enough that is new.
-
-        Raises:
-            ProviderError: The model failed.
-            trio.BusyResourceError: Another task is iterating.
-        """
-        if self._iterating:
-            raise trio.BusyResourceError("another task is iterating over this detector's stream")
-        self._iterating = True
-        try:
-            return await self._next()
-        finally:
-            self._iterating = False
-
-    def close(self) -> None:
-        """Stop: a task that iterates ends its loop at once, and nothing can be sent any more. Idempotent."""
-        self._closed = True
-        self._looking.cancel()
-        self._wake.set()
+    def _forget(self) -> None:
         self._chunks.clear()
         self._given.clear()
 
-    async def _next(self) -> Score:
-        await trio.lowlevel.checkpoint()
-        while not self._closed:
-            if self._given:
-                return self._given.pop(0)
-            until = min(self._received, self._onset + round(LAST_S * CLOCK_HZ))
-            if until - self._looked_until < round(STEP_S * CLOCK_HZ):
-                self._wake = trio.Event()
-                await self._wake.wait()
-                continue
+    async def _step(self) -> Score | None:
+        if self._given:
+            return self._given.pop(0)
+        until = min(self._received, self._onset + round(LAST_S * CLOCK_HZ))
+        if until - self._looked_until < round(STEP_S * CLOCK_HZ):
+            await self._wait_for_work()
+        else:
             self._looked_until = until
             await self._look_at(until)
-        raise StopAsyncIteration
+        return None
 
     async def _look_at(self, until: int) -> None:
         window = np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.float32)
         self._chunks = [window]
         spoken_s = (until - self._onset) / CLOCK_HZ
-        glance: Glance | None = None
-        with trio.CancelScope() as self._looking:
-            try:
-                glance = await self._compute.run(
-                    lambda: self._look(window, spoken_s), cost_s=glance_cost_s(len(window) / CLOCK_HZ), name=NAME
-                )
-            except Exception as error:
-                raise ProviderError(NAME, f"looking at the sound failed: {error}") from error
-        if glance is None or self._closed:
+        cost_s = glance_cost_s(len(window) / CLOCK_HZ)
+        glance = await self._work(lambda: self._look(window, spoken_s), cost_s, "looking at the sound failed")
+        if glance is None:
             return
         self._looks = [*self._looks[-(LOOKS - 1) :], glance]
         if len(self._looks) == LOOKS:
