@@ -8,6 +8,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 COMMANDS = ["python -m pip install nox && nox -s demo", "python -m pip install nox && nox -s tests"]
 SNIPPET = re.compile(r"(?:<!-- file: (?P<path>\S+) -->\n+)?```(?P<language>python|toml)\n(?P<code>.*?)```", re.DOTALL)
+TEST = re.compile(r"`(?:tests/)?([a-z]+/test_\w+\.py)(?:::(\w+))?`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
 
 
@@ -34,3 +35,9 @@ def test_every_snippet_of_a_page_is_included_from_a_file_that_runs(page: Path) -
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    for path, name in TEST.findall(page.read_text(encoding="utf-8")):
+        assert f"def {name}" in (ROOT / "tests" / path).read_text(encoding="utf-8")

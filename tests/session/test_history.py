@@ -62,6 +62,29 @@ def test_the_model_is_told_of_the_interruption_where_that_is_wanted() -> None:
     ]
 
 
+@pytest.mark.parametrize("fault", ["", "shields_for_a_while", "shields_for_ever"])
+def test_turns_are_remembered_in_the_order_in_which_they_held_the_floor(fault: str) -> None:
+    """Also those that the application began, and those whose tasks end late or never."""
+
+    async def drive(session: Session) -> None:
+        await session.say("One two three four five six seven.")
+        await session.say("Recorded.", allow_interruptions=False)
+
+    tts = Hostile(AGENT.tts, fault, "close") if fault else AGENT.tts
+    script: list[Step] = [speech("wait three", 1.0, "agent_starts"), HangUp(Moment(14))]
+    call = simulate(agent(tts=tts), script, seed=1, drive=drive)
+    assert broken_promises(call) == []
+    cut, asked_next, *_ = call.history
+    assert (cut.role, cut.interrupted) == ("assistant", True)
+    assert cut.text.startswith("One two")
+    assert (asked_next.role, asked_next.text) == ("user", "wait three")
+    added = [event for event in of_kind(call, HistoryChanged) if event.change == "added"]
+    assert [event.turn_id for event in added] == [turn.turn_id for turn in call.turns if turn.outcome]
+    outcome = call.turns[0].outcome
+    assert isinstance(outcome, Interrupted)
+    assert added[0].sample == outcome.gate_shut, "and not when its tasks have ended"
+
+
 def test_text_that_was_written_after_the_voice_is_kept_when_another_question_ends_it() -> None:
     async def drive(session: Session) -> None:
         await session.send_text("two lattes")

@@ -71,6 +71,10 @@ def after(kind: type[Event], samples: int = 0) -> When:
     return wait
 
 
+async def while_it_thinks(session: Session) -> None:
+    await trio.sleep(0.3)
+
+
 def interrupted(question: str, when: When, *, speech_only: bool = False) -> Call:
     """The call in which somebody asks `question`, presses a button, and asks something else."""
 
@@ -92,9 +96,7 @@ def interrupted(question: str, when: When, *, speech_only: bool = False) -> Call
 
 @pytest.mark.feature(25)
 @pytest.mark.parametrize("speech_only", [False, True])
-@pytest.mark.parametrize(
-    ("when", "has_token"), [(lambda session: trio.sleep(0.3), False), (after(FirstToken, 100), True)]
-)
+@pytest.mark.parametrize(("when", "has_token"), [(while_it_thinks, False), (after(FirstToken, 100), True)])
 def test_before_the_first_token_or_the_first_sample_the_event_fires_and_nothing_is_spoken(
     when: When, has_token: bool, speech_only: bool
 ) -> None:

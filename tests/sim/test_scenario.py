@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.session.calls import AGENT
 from turnscope import AudioError, ConfigError, OpenAIChatLLM
 from turnscope.core import (
     BARGE_IN_EDGES,
     CLOCK_HZ,
     PHASES,
     ClauseSettings,
+    Completed,
     Endpointing,
     InterruptionSettings,
     MinWords,
@@ -20,6 +22,7 @@ from turnscope.core import (
     SpeechEdgeSettings,
     WordsPolicy,
 )
+from turnscope.providers import ScriptedLLM
 from turnscope.sim import HangUp, Moment, Play, Scenario, broken_promises, load_scenario, read_words
 from turnscope.transports import write_wav
 
@@ -402,6 +405,14 @@ def test_a_call_ends_though_nobody_ever_answers(load: Load) -> None:
     call = load(step('words = "a"\nat_s = 0.5\ngain_db = -100')).run()
     assert call.turns == []
     assert len(call.user) < 5 * CLOCK_HZ
+
+
+def test_a_call_can_be_held_with_an_agent_of_ones_own(load: Load) -> None:
+    scenario = load(FAKES + CALLER)
+    other = replace(AGENT, llm=ScriptedLLM([], fallback="Somebody else speaks."))
+    call = scenario.run(other)
+    assert [turn.outcome for turn in call.turns][:1] == [Completed("Somebody else speaks.")]
+    assert call.turns[0].text == scenario.run().turns[0].text
 
 
 def test_a_scenario_comes_out_the_same_each_time(load: Load) -> None:

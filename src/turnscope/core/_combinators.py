@@ -22,6 +22,18 @@ def _together(verdict: Verdict, rulings: Iterable[Ruling], joint: str) -> Ruling
     return Ruling(verdict, joint.join(evidence), min(times, default=None) if verdict is Verdict.WAIT else None)
 
 
+def _poll(
+    policies: Sequence[InterruptionPolicy], evidence: Evidence, one_is_enough: Verdict, all_needed: Verdict
+) -> Ruling:
+    """Ask all: the first that says `one_is_enough` decides; `all_needed` is what they have to agree on."""
+    rulings = [policy.judge(evidence) for policy in policies]
+    alone = next((ruling for ruling in rulings if ruling.verdict is one_is_enough), None)
+    if alone is not None:
+        return alone
+    waiting = any(ruling.verdict is Verdict.WAIT for ruling in rulings)
+    return _together(Verdict.WAIT if waiting else all_needed, rulings, " and ")
+
+
 @dataclass(frozen=True, slots=True)
 class FirstDecides:
     """The first of several policies that does not wait decides.
@@ -61,11 +73,7 @@ class AllConfirm:
 
     def judge(self, evidence: Evidence) -> Ruling:
         """See `InterruptionPolicy.judge`."""
-        rulings = [policy.judge(evidence) for policy in self.policies]
-        verdicts = [ruling.verdict for ruling in rulings]
-        if Verdict.DISMISS in verdicts:
-            return rulings[verdicts.index(Verdict.DISMISS)]
-        return _together(Verdict.WAIT if Verdict.WAIT in verdicts else Verdict.CONFIRM, rulings, " and ")
+        return _poll(self.policies, evidence, Verdict.DISMISS, Verdict.CONFIRM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +91,7 @@ class AnyConfirms:
 
     def judge(self, evidence: Evidence) -> Ruling:
         """See `InterruptionPolicy.judge`."""
-        rulings = [policy.judge(evidence) for policy in self.policies]
-        verdicts = [ruling.verdict for ruling in rulings]
-        if Verdict.CONFIRM in verdicts:
-            return rulings[verdicts.index(Verdict.CONFIRM)]
-        return _together(Verdict.WAIT if Verdict.WAIT in verdicts else Verdict.DISMISS, rulings, " and ")
+        return _poll(self.policies, evidence, Verdict.CONFIRM, Verdict.DISMISS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable
-from typing import Literal, get_args, overload
+from typing import Any, Literal, get_args, overload
 
 import msgspec
 
@@ -129,34 +129,14 @@ def tool(
 ) -> Callable[[Callable[..., object]], Tool]: ...
 
 
-def tool(
-    function: Callable[..., object] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    on_interruption: OnInterruption = "cancel",
-    keep_s: float = 2.0,
-    timeout_s: float | None = None,
-    announce: bool = False,
-    cost_s: float = 0.0,
-) -> Tool | Callable[[Callable[..., object]], Tool]:
+def tool(function: Callable[..., object] | None = None, /, **settings: Any) -> Tool | Callable[..., Tool]:
     """Make a `Tool` of the function below: ``@tool``, or ``@tool(...)`` with the arguments of `Tool`.
 
     The function itself is then `Tool.function`.
     """
 
     def make(wrapped: Callable[..., object]) -> Tool:
-        return Tool(
-            wrapped,
-            name=name,
-            description=description,
-            on_interruption=on_interruption,
-            keep_s=keep_s,
-            timeout_s=timeout_s,
-            announce=announce,
-            cost_s=cost_s,
-        )
+        return Tool(wrapped, **settings)
 
     return make if function is None else make(function)
 

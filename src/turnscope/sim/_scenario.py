@@ -59,10 +59,18 @@ class Scenario:
     servers: tuple[str, ...] = ()
     path: Path | None = None
 
-    def run(self, *, realtime: bool = False, seed: int | None = None, sinks: tuple[Sink, ...] = ()) -> Call:
+    def run(
+        self,
+        agent: Agent | None = None,
+        *,
+        realtime: bool = False,
+        seed: int | None = None,
+        sinks: tuple[Sink, ...] = (),
+    ) -> Call:
         """Hold the call.
 
         Args:
+            agent: Who answers, instead of the agent that the file describes.
             realtime: On the wall clock, with worker threads, as a live session would.
             seed: Instead of the scenario's own.
             sinks: See `turnscope.session.open_session`.
@@ -70,13 +78,13 @@ class Scenario:
         Raises:
             ConfigError: It cannot be held in virtual time, or a model is not installed.
         """
-        if self.servers and not realtime:
+        if agent is None and self.servers and not realtime:
             raise ConfigError(
                 f"{self.path or self.name}: {self.servers[0]}: a server knows no virtual time; "
                 "run it in real time (--realtime)"
             )
         return simulate(
-            self.agent,
+            self.agent if agent is None else agent,
             self.script,
             seed=self.seed if seed is None else seed,
             realtime=realtime,
