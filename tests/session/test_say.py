@@ -63,6 +63,20 @@ def test_voice_speed_and_volume_reach_the_synthesizer() -> None:
 
 
 @pytest.mark.feature(13)
+def test_what_waits_when_another_agent_takes_over_is_said_in_that_ones_way() -> None:
+    first, second = Watched(FakeTTS()), Watched(FakeTTS())
+
+    async def drive(session: Session) -> None:
+        await session.say("One.")
+        await session.say("Two.", speed=0.5)
+        await session.hand_over(agent(name="second", tts=second, voice=VoiceOptions("bob", volume=0.5)))
+
+    call_with(drive, tts=first, voice=VoiceOptions("amy", 1.2))
+    assert first.asked == [("One.", VoiceOptions("amy", 1.2))]
+    assert second.asked == [("Two.", VoiceOptions("bob", 0.5, 0.5))]
+
+
+@pytest.mark.feature(13)
 def test_the_speed_is_heard_and_so_is_the_volume_though_the_synthesizer_knows_none() -> None:
     def spoken(**options: Any) -> Call:
         async def drive(session: Session) -> None:

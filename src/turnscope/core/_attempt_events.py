@@ -59,8 +59,8 @@ class SpeculationAdmitted(Event):
 class SpeculationDropped(Event):
     """The guess was given up, and nothing of it was heard or remembered.
 
-    `cause` is ``words_changed``, ``user_speaking`` (the caller went on), ``failed`` (a provider did) or ``turn_ended``
-    (without an answer).
+    `cause` is ``words_changed``, ``user_speaking`` (the caller went on), ``failed`` (a provider did),
+    ``priority_message`` (something urgent is said first), ``agent_changed`` or ``turn_ended`` (without an answer).
     """
 
     turn_id: int

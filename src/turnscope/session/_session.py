@@ -34,7 +34,7 @@ from turnscope.core import (
     UserTurnCleared,
     unheard_rest,
 )
-from turnscope.providers import Compute, DetectorConnection, VoiceOptions
+from turnscope.providers import Compute, DetectorConnection
 from turnscope.session._agent import Agent
 from turnscope.session._bus import EventBus, Sink
 from turnscope.session._clock import SessionClock
@@ -160,7 +160,7 @@ class Session:
         """
         await trio.lowlevel.checkpoint()
         pieces = None if isinstance(text, str) else text
-        request = Request(pieces, self._voice(voice, speed, volume), add_to_history)
+        request = Request(pieces, voice, speed, volume, add_to_history)
         turn = self._new_turn(request, queued=True)
         said = text if isinstance(text, str) else ""
         self._watcher.feed(SayRequested(self.now(), turn.turn_id, said, allow_interruptions, priority))
@@ -194,7 +194,7 @@ class Session:
             SessionClosed: The session has ended.
         """
         await trio.lowlevel.checkpoint()
-        request = Request(None, self._voice(voice, speed, volume), add_to_history, instructions)
+        request = Request(None, voice, speed, volume, add_to_history, instructions)
         turn = self._new_turn(request, queued=True)
         self._watcher.feed(ReplyRequested(self.now(), turn.turn_id, user_text, allow_interruptions))
         return self._handle(turn, allow_interruptions=allow_interruptions)
@@ -345,18 +345,10 @@ class Session:
         """Wait until the caller has hung up, or the session has ended otherwise, and all its turns have ended."""
         await self._life.concluded.wait()
 
-    def _voice(self, voice: str | None, speed: float | None, volume: float | None) -> VoiceOptions:
-        """The agent's way to speak, as far as nothing else is wanted."""
-        own = self.agent.voice
-        return VoiceOptions(
-            own.voice if voice is None else voice,
-            own.speed if speed is None else speed,
-            own.volume if volume is None else volume,
-        )
-
     def _new_turn(self, request: Request, *, queued: bool) -> Turn:
         """A turn that the application begins; the Floor has yet to be told."""
         self._check_open()
+        request.way_to_speak(self.agent.voice)  # what makes no sense is said now
         most = self.agent.max_queued_says
         if queued and self._floor.queued >= most:
             raise QueueFull(f"{most} things wait to be said already (max_queued_says)")

@@ -45,7 +45,7 @@ class Speaking:
         self._spoken = spoken
         self._voice = voice
         self._busy = busy
-        self._options = request.voice or context.agent.voice
+        self._options = request.way_to_speak(context.agent.voice)
         self._places = trio.Semaphore(context.agent.parallel_clauses)
         """For clauses that are being made or wait for their turn."""
         self.current: Synthesis | None = None
