@@ -716,13 +716,30 @@ def test_interrupting_an_answer_that_was_not_heard_yet_ends_its_turn() -> None:
     assert bench.state == "listening"
 
 
-def test_an_interruption_hands_the_floor_to_the_challenger() -> None:
+def test_an_interruption_leaves_the_floor_to_the_challenger_who_has_a_turn_when_there_are_words() -> None:
     bench = Bench()
     bench.is_speaking()
     bench.speech_starts(2.0, onset_s=1.95)
     orders = bench.interrupts(2.2)
     assert deeds(orders) == [InterruptTurn(1, Cause("interrupted", at(2.2)))]
-    assert only(orders, TurnStarted) == TurnStarted(at(2.2), 2, "speech", at(1.95))
+    assert none_of(orders, TurnStarted)
+    bench.joins(2.2, 1)
+    bench.speech_stops(2.6, end_s=2.5)
+    orders = [*bench.words(2.7, 2, "two lattes", final=True), *bench.pass_time_until(4.0)]
+    assert only(orders, TurnStarted).onset == at(1.95)
+    assert only(orders, StartAttempt).text == "two lattes"
+
+
+def test_a_cough_over_words_that_the_application_interrupts_is_no_turn() -> None:
+    bench = Bench()
+    bench.is_speaking()
+    bench.speech_starts(2.0, onset_s=1.95)
+    bench.interrupts(2.2)
+    bench.joins(2.2, 1)
+    bench.speech_stops(2.6, end_s=2.1)
+    orders = [*bench.words(2.7, 2, "", final=True), *bench.pass_time_until(3.5)]
+    assert deeds(orders) == [DismissTurn(2)]
+    assert none_of(orders, TurnStarted)
 
 
 def test_interrupting_the_speech_lets_the_text_go_on_until_the_next_answer_is_due() -> None:

@@ -218,6 +218,4 @@ class Interrupting(Returning):
 
     def _go_on_after(self, holder: Holder) -> None:
         self._go(Trigger.BARGE_IN, holder.turn_id)
-        if self._heard is not None:
-            self._admit(self._heard)
         self._promote_challenger(holder)
