@@ -112,7 +112,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def evaluate(session: nox.Session) -> None:
-    """Make a corpus and measure on its test split how well the default agent judges interruptions: about 15 minutes."""
+    """Make a corpus and measure on its test split how well the default agent judges interruptions: some minutes."""
     session.install(".[local]")
     corpus = Path("out/corpus")
     if not (corpus / "manifest.jsonl").exists():
