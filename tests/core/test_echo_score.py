@@ -1,15 +1,19 @@
 """How much of what a microphone picks up is an echo: of voices made of noise, so that the answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnscope._errors import AudioError
+from turnscope._errors import AudioError, ConfigError
 from turnscope.core import (
     CLOCK_HZ,
     ECHO_MAX_DELAY_S,
+    DetectorPolicy,
     Evidence,
+    InterruptionSettings,
     Samples,
     Verdict,
     WordsPolicy,
@@ -94,11 +98,18 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("stopped", "verdict"), [(False, Verdict.WAIT), (True, Verdict.DISMISS)])
-def test_the_default_policy_takes_no_echo_for_an_interruption(stopped: bool, verdict: Verdict) -> None:
+def test_the_default_policies_take_no_echo_for_an_interruption(stopped: bool, verdict: Verdict) -> None:
     end = 2 * CLOCK_HZ if stopped else None
-    said = Evidence(3 * CLOCK_HZ, CLOCK_HZ, end, 0.9, "stop now", True, ("stop", "stop now"), False, (("echo", 0.9),))
-    assert WordsPolicy().judge(said).verdict is verdict
+    words = ("stop", "stop now")
+    said = Evidence(3 * CLOCK_HZ, CLOCK_HZ, end, 0.9, "stop now", True, words, False, (("echo", 0.9),))
+    sounds_like_one = replace(said, scores=(("echo", 0.9), ("interruption", 0.97)))
+    assert InterruptionSettings().policy == DetectorPolicy()
+    for policy, evidence in ((WordsPolicy(), said), (DetectorPolicy(), said), (DetectorPolicy(), sounds_like_one)):
+        assert policy.judge(evidence).verdict is verdict
     assert WordsPolicy(max_echo=0.95).judge(said).verdict is Verdict.CONFIRM
+    assert DetectorPolicy(max_echo=0.95).judge(sounds_like_one).verdict is Verdict.CONFIRM
+    with pytest.raises(ConfigError, match="max_echo"):
+        DetectorPolicy(max_echo=0)
 
 
 @pytest.mark.parametrize(

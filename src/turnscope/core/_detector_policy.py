@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from turnscope._errors import ConfigError
 from turnscope.core._evidence import Evidence, InterruptionPolicy, Ruling, Verdict
 from turnscope.core._lexicon import BACKCHANNELS, content_words
-from turnscope.core._policies import WordsPolicy
+from turnscope.core._policies import WordsPolicy, check_max_echo, rule_on_echo
 
 __all__ = ["DetectorPolicy"]
 
@@ -18,7 +18,8 @@ class DetectorPolicy:
     Without a score, because there is no detector, or it is late or broken, `words` decides by itself. A score as high
     as `confirm_at` confirms. Below `doubt_at`, what `words` takes for an interruption is one only once the speech is as
     long as `words_after_s`: recognizers hear words in coughs, but nobody coughs on and on. In between, `words` decides.
-    As long as all words so far are those of a nod, the score has to be as high as `nod_confirm_at`.
+    As long as all words so far are those of a nod, the score has to be as high as `nod_confirm_at`. The agent's own
+    voice is no interruption, however much it sounds like one.
 
     Attributes:
         confirm_at: A score as high as this confirms, 0 to 1.
@@ -29,6 +30,7 @@ class DetectorPolicy:
         words: Judges words and lengths.
         lexicon: Words and phrases of nods, in lower case.
         name: Which score; see `EvidenceReceived`.
+        max_echo: As that of `WordsPolicy`.
     """
 
     confirm_at: float = 0.8
@@ -38,6 +40,7 @@ class DetectorPolicy:
     words: InterruptionPolicy = field(default_factory=WordsPolicy)
     lexicon: frozenset[str] = BACKCHANNELS
     name: str = "interruption"
+    max_echo: float = 0.75
 
     def __post_init__(self) -> None:
         if not 0 < self.confirm_at <= 1:
@@ -51,8 +54,13 @@ class DetectorPolicy:
         if not 0 <= self.words_after_s < math.inf:
             raise ConfigError(f"words_after_s must not be negative, got {self.words_after_s}")
 
+        check_max_echo(self.max_echo)
+
     def judge(self, evidence: Evidence) -> Ruling:
         """See `InterruptionPolicy.judge`."""
+        echo = rule_on_echo(evidence, self.max_echo)
+        if echo is not None:
+            return echo
         score = evidence.score(self.name)
         if score is None:
             return self.words.judge(evidence)

@@ -14,6 +14,22 @@ OWN_WORDS_WEIGHT = 0.5
 """Where all words are the agent's own, half the echo is enough: two doubtful signs are one clear one."""
 
 
+def check_max_echo(max_echo: float) -> None:
+    """Refuse what no score can be."""
+    if not 0 < max_echo <= 1:
+        raise ConfigError(f"max_echo must be above 0 and at most 1, got {max_echo}")
+
+
+def rule_on_echo(evidence: Evidence, max_echo: float) -> Ruling | None:
+    """The ruling on what is the agent's own voice; None if it is not."""
+    echo = evidence.score("echo")
+    least = max_echo * (OWN_WORDS_WEIGHT if evidence.score("own_words") == 1.0 else 1.0)
+    if echo is None or echo < least:
+        return None
+    over = evidence.speech_end is not None or evidence.window_elapsed
+    return Ruling(Verdict.DISMISS if over else Verdict.WAIT, f"echo {echo:.2f}")
+
+
 @dataclass(frozen=True, slots=True)
 class WordsPolicy:
     """Words decide, and long speech does when they are slow.
@@ -40,16 +56,13 @@ class WordsPolicy:
             raise ConfigError(f"transcripts must be between 1 and {RECENT_TRANSCRIPTS}, got {self.transcripts}")
         if not 0 < self.min_speech_s < math.inf:
             raise ConfigError(f"min_speech_s must be positive, got {self.min_speech_s}")
-        if not 0 < self.max_echo <= 1:
-            raise ConfigError(f"max_echo must be above 0 and at most 1, got {self.max_echo}")
+        check_max_echo(self.max_echo)
 
     def judge(self, evidence: Evidence) -> Ruling:
         """See `InterruptionPolicy.judge`."""
-        echo = evidence.score("echo")
-        least = self.max_echo * (OWN_WORDS_WEIGHT if evidence.score("own_words") == 1.0 else 1.0)
-        if echo is not None and echo >= least:
-            over = evidence.speech_end is not None or evidence.window_elapsed
-            return Ruling(Verdict.DISMISS if over else Verdict.WAIT, f"echo {echo:.2f}")
+        echo = rule_on_echo(evidence, self.max_echo)
+        if echo is not None:
+            return echo
         words = content_words(evidence.text, self.lexicon)
         running = evidence.recent[-self.transcripts :]
         repeated = len(running) == self.transcripts and all(content_words(text, self.lexicon) for text in running)
