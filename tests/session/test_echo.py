@@ -113,3 +113,26 @@ def test_what_waits_is_forgotten_when_speech_is_to_be_found_anew() -> None:
     assert passed == []
     guard.take(SpeechBegan(14_000, 16_000, 0.9, 12_000), "barge_in")
     assert len(passed) == 1
+
+
+def test_after_a_second_without_an_echo_a_short_word_is_not_said_to_be_one() -> None:
+    ring, far_end = RingBuffer(48_000), FarEnd(16_000)
+    told: list[tuple[float, int]] = []
+    guard = EchoGuard(
+        ring,
+        far_end,
+        lambda edge, _: None,
+        lambda score, stop: told.append((score, stop)),
+        lambda start, stop, score: None,
+        lambda: True,
+    )
+    noise = np.random.default_rng(1).normal(0, 0.1, 48_000).astype(np.float32)
+    far_end.play(0, noise)
+    ring.write(np.zeros(24_000, np.float32))
+    guard.hear(24_000)
+    ring.write(noise[24_000:])  # as clear an echo as can be
+    guard.take(SpeechBegan(24_000, 24_800, 0.9, 24_000), "barge_in")
+    guard.hear(24_000 + 4800)
+    assert told == []
+    guard.hear(24_000 + 8000)
+    assert [(round(score), stop) for score, stop in told] == [(1, 32_000)]

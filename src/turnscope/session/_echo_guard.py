@@ -39,7 +39,8 @@ TRUST_AFTER = to_samples(1.0)
 """After so much of the agent's speech in which the microphone heard none, onsets pass unless an echo is that clear.
 
 With headphones there is nothing to guard against, and a caller should be noticed at once. So what is shorter than
-`SHORT` passes, too.
+`SHORT` passes, too, and scores are not told before there is as much speech as is `JUDGED` at most: short words of
+others have been taken for echoes.
 """
 
 BEFORE = to_samples(0.4)
@@ -135,10 +136,11 @@ class EchoGuard:
             return
         onset = min(began.onset for began in (*self._waiting.values(), *self._passed.values()))
         score = self._judge(onset, until)
-        if score is not None and self._passed:
-            self._tell_score(score, until)
-        if score is not None and score >= ECHO_SCORE and until - onset >= SHORT:
-            self._unechoed = 0
+        if score is not None and until - onset >= self._least_telling:
+            if self._passed:
+                self._tell_score(score, until)
+            if score >= ECHO_SCORE:
+                self._unechoed = 0
         doubtful, self._doubtful = self._doubtful, score is not None and score < ECHO_SCORE
         if score is not None and (score < CLEAR_SCORE or (doubtful and self._doubtful)):
             self._release(until)
@@ -156,8 +158,14 @@ class EchoGuard:
             self._waiting[profile] = began
             self._first_onset = min(self._first_onset, began.onset) if len(self._waiting) > 1 else began.onset
         else:
-            self._tell_score(score, until)
+            if until - began.onset >= self._least_telling:
+                self._tell_score(score, until)
             self._pass(began, profile)
+
+    @property
+    def _least_telling(self) -> int:
+        """The score of less speech than this says nothing, or not enough against a long time without an echo."""
+        return JUDGED if self._unechoed >= TRUST_AFTER else SHORT
 
     def _least_doubtful(self, length: int) -> float:
         """The score from which on an onset has to wait."""
@@ -191,7 +199,7 @@ class EchoGuard:
     def _patience(self, until: int) -> int:
         if self._waiting:
             return AGAIN if any(until - began.onset < JUDGED for began in self._waiting.values()) else 2 * AGAIN
-        return 2 * AGAIN if self._told >= CLEAR_SCORE / 2 else 4 * AGAIN
+        return 2 * AGAIN if (self._score or 0.0) >= CLEAR_SCORE / 2 else 4 * AGAIN
 
     # The score
 
