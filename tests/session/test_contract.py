@@ -22,6 +22,7 @@ from turnscope.core import (
     PHASES,
     AttemptCancelled,
     Event,
+    Filler,
     Floor,
     GateShut,
     InterruptionSettings,
@@ -34,6 +35,7 @@ from turnscope.core import (
     Speculation,
     SpeculationPolicy,
     State,
+    ThinkingSound,
     ToolCalled,
     ToolSettled,
     ToolStarted,
@@ -120,6 +122,9 @@ class _FragileStream:
 HASTY = Phases(thinking=PhaseProfile(policy=WordsPolicy(min_speech_s=0.01)))
 """Any sound takes an answer back that was not heard yet."""
 
+FILLERS = [None, Filler(texts=["Er.", "Hang on there."], after_s=0.05, at_most=3), ThinkingSound(after_s=0.15)]
+"""Few fakes are slow, so the fillers are quick."""
+
 MOODS = ["cannot be reached", "breaks off", "falls silent", "fails to close", "is late and stubborn"]
 
 
@@ -175,6 +180,7 @@ class Conversation(RuleBasedStateMachine):
         tokens_per_s=st.sampled_from([15.0, 60.0]),
         guesses=st.sampled_from(["off", "discard", "use_if_similar", "always_use"]),
         hasty=st.booleans(),
+        filler=st.sampled_from(FILLERS),
         seed=st.integers(0, 3),
     )
     def opens(
@@ -185,6 +191,7 @@ class Conversation(RuleBasedStateMachine):
         tokens_per_s: float,
         guesses: SpeculationPolicy,
         hasty: bool,
+        filler: Filler | ThinkingSound | None,
         seed: int,
     ) -> None:
         self.providers = {
@@ -199,6 +206,7 @@ class Conversation(RuleBasedStateMachine):
             speculation=Speculation(policy=guesses, synthesize=seed % 2 == 0),
             provider_timeout_s=3.0,
             tools=TOOLS,
+            filler=filler,
             max_queued_says=1000,
         )
         self.call = LiveCall(self.agent, seed=seed, lead_s=lead_s)
@@ -387,7 +395,9 @@ class TestManyConversations(Conversation.TestCase):  # type: ignore[misc, valid-
 def test_a_guess_that_is_admitted_and_taken_back_at_one_instant_starts_no_tool() -> None:
     """Found by the machine: it went on to its call before it noticed that it had been cancelled."""
     conversation = Conversation()
-    conversation.opens("pause", timings=True, lead_s=0.0, tokens_per_s=15.0, guesses="discard", hasty=True, seed=0)
+    conversation.opens(
+        "pause", timings=True, lead_s=0.0, tokens_per_s=15.0, guesses="discard", hasty=True, filler=None, seed=0
+    )
     conversation.the_caller_speaks("brew cancel", 0.2)
     conversation.the_caller_coughs(0.2, 1.0)
     conversation.the_caller_coughs(0.2, 0.05)

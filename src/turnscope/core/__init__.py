@@ -72,6 +72,7 @@ from turnscope.core._evidence import (
     Verdict,
 )
 from turnscope.core._fade import RampShape, db_to_gain, fade_in, fade_out, gain_ramp, gain_to_db
+from turnscope.core._filler import Filler, ThinkingSound, soft_tones
 from turnscope.core._floor import Floor
 from turnscope.core._floor_settings import FloorSettings, NewInput, TurnMode
 from turnscope.core._gate import GATE, Admission, Mute, admit, mute_in_force
@@ -92,6 +93,9 @@ from turnscope.core._inputs import (
     EdgeProfile,
     EndRequested,
     EvidenceReceived,
+    FillerEnding,
+    FillerFinished,
+    FillerStarted,
     Finish,
     FloorInput,
     HandOverRequested,
@@ -141,6 +145,7 @@ from turnscope.core._orders import (
     Order,
     ResumeSpeech,
     StartAttempt,
+    StartFiller,
     StopListening,
     YieldSpeech,
 )
@@ -182,7 +187,7 @@ from turnscope.core._tool_events import (
     ToolStarted,
     ToolStuck,
 )
-from turnscope.core._voice_events import SpeechStalled, SpeechWentOn
+from turnscope.core._voice_events import FillerBegins, FillerEnds, SpeechStalled, SpeechWentOn
 from turnscope.core._words import WordTiming
 
 __all__ = [
@@ -248,6 +253,12 @@ __all__ = [
     "EvidenceReceived",
     "Failed",
     "FalseInterruption",
+    "Filler",
+    "FillerBegins",
+    "FillerEnding",
+    "FillerEnds",
+    "FillerFinished",
+    "FillerStarted",
     "Finish",
     "FinishSentence",
     "FirstDecides",
@@ -362,10 +373,12 @@ __all__ = [
     "SpokenText",
     "StageFailed",
     "StartAttempt",
+    "StartFiller",
     "State",
     "StateChanged",
     "StopListening",
     "TextReceived",
+    "ThinkingSound",
     "TokenCounter",
     "ToolCall",
     "ToolCalled",
@@ -423,6 +436,7 @@ __all__ = [
     "parse_lexicon",
     "resample",
     "seconds",
+    "soft_tones",
     "to_pcm16",
     "to_samples",
     "unheard_rest",

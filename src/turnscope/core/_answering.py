@@ -96,7 +96,8 @@ class Answering(Speculating):
         self._forget(hearing)
         holder = self._holder
         if holder is not None:
-            if holder.audible and holder.yielded_at is not None and not hearing.text:
+            has_paused = holder.yielded_at is not None and (holder.audible or hearing.phase == "speaking")
+            if has_paused and not hearing.text:
                 self._emit(ev.FalseInterruption(self._now, holder.turn_id, hearing.turn_id, "resume"))
             self._resume(holder)
         if hearing.admitted:
@@ -194,6 +195,7 @@ class Answering(Speculating):
         if not self._admit_guess(holder):
             self._start_attempt(holder)
         self._deadlines.set("answer", self._now + to_samples(self.settings.answer_timeout_s))
+        self._await_filler(holder, self._now)
 
     def _start_attempt(self, holder: Holder) -> None:
         attempt, speech_end = 1, None

@@ -23,6 +23,8 @@ class AttemptSpent(Event):
         estimated: Not all tokens were counted by the provider: it does not tell, or was cancelled before it did.
         synthesized_samples: Speech that was made, in samples of the session's clock.
         played_samples: How much of it was played.
+        filler_samples: Speech that was made to fill the wait for it, which is not part of it.
+        played_filler_samples: How much of that was played.
     """
 
     turn_id: int
@@ -34,6 +36,8 @@ class AttemptSpent(Event):
     estimated: bool
     synthesized_samples: int
     played_samples: int
+    filler_samples: int = 0
+    played_filler_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,18 @@ __all__ = [
     "AudioStalled",
     "AudioStarted",
     "AudioWentOn",
+    "FillerEnding",
+    "FillerFinished",
+    "FillerStarted",
     "SpeechComplete",
     "WaitsFor",
 ]
 
 WaitsFor = Literal["answer", "transport"]
 """What a voice that has come to a standstill waits for: speech, or somebody to play it."""
+
+FillerEnding = Literal["played", "answered", "stopped"]
+"""How a filler ends: it was played to its end, the answer took its place, or it was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +67,20 @@ class AudioFinished:
 
     sample: int
     turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FillerStarted:
+    """The first sample of what fills the wait for a turn's answer was handed to the transport."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FillerFinished:
+    """What filled the wait for a turn's answer has ended, or fades out."""
+
+    sample: int
+    turn_id: int
+    cause: FillerEnding

@@ -100,7 +100,7 @@ class Closing(ByHand):
             self._drop(self._heard, reason, closing=True)
         self._drop_what_waits(cause)
         self._deadlines.clear(
-            "endpoint", "longest turn", "window", "review", "answer", "cooldown", "words", "guess", "end"
+            "endpoint", "longest turn", "window", "review", "answer", "filler", "cooldown", "words", "guess", "end"
         )
         self._quiet_pauses()
         self._go(Trigger.END)

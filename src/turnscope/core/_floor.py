@@ -45,6 +45,7 @@ class Floor(HandingOver):
             self._end_step()
             self._close_when_finished()
             self._hand_over_if_free()
+            self._fill_if_quiet()
         self._end_step()
         orders, self._given = self._given, []
         return orders
@@ -80,6 +81,10 @@ class Floor(HandingOver):
                 self._audio_stalled(item)
             case inp.AudioWentOn():
                 self._audio_went_on(item)
+            case inp.FillerStarted():
+                self._filler_started(item)
+            case inp.FillerFinished():
+                self._filler_finished(item)
             case inp.AudioFinished():
                 self._turn_over(item.turn_id, Trigger.FINISHED)
             case inp.TurnFailed():
@@ -148,6 +153,8 @@ class Floor(HandingOver):
                 self._guess_again()
             case "answer":
                 self._answer_overdue()
+            case "filler":
+                self._filler_overdue()
             case "away":
                 self._go_away()
             case "silence":
@@ -204,7 +211,7 @@ class Floor(HandingOver):
             return self._phase(holder).replace("_", " ")
         return mute_in_force(
             settings.mute,
-            audible=holder is not None and holder.audible,
+            audible=holder is not None and holder.sounding_since is not None,
             has_spoken=self._has_spoken,
             tools_running=self.tools_are_running,
         )
@@ -299,7 +306,7 @@ class Floor(HandingOver):
             return
         holder.audible_since = self._now
         holder.returning = None
-        self._deadlines.clear("answer")
+        self._stop_waiting(holder)
         self._emit(ev.SpeechStartsPlaying(self._now, holder.turn_id))
         self._go(Trigger.FIRST_AUDIO, holder.turn_id)
         self._make_final(holder)

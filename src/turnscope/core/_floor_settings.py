@@ -41,6 +41,8 @@ class FloorSettings:
         new_input: What becomes of an input when a newer one comes before anything of its answer was heard: ``merge``
             has both answered as one, ``answer_newest`` the newer one alone, and ``queue`` typed ones one after the
             other, so that typed words never interrupt.
+        filler_after_s: The wait for an answer is filled when nothing of it has been heard for so long; None for never.
+        fillers_at_most: So often in one answer; None for any number of times.
     """
 
     interruption: InterruptionSettings = field(default_factory=InterruptionSettings)
@@ -53,6 +55,8 @@ class FloorSettings:
     new_input: NewInput = "merge"
     silence: SilenceSettings | None = None
     session_timeout_s: float | None = 1800.0
+    filler_after_s: float | None = None
+    fillers_at_most: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("join_deadline_s", "answer_timeout_s"):
@@ -60,7 +64,7 @@ class FloorSettings:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.turn_mode not in get_args(TurnMode):
             raise ConfigError(f"turn_mode must be one of {', '.join(get_args(TurnMode))}, got {self.turn_mode!r}")
-        for name in ("away_after_s", "session_timeout_s"):
+        for name in ("away_after_s", "session_timeout_s", "filler_after_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"{name} must be positive or None, got {value}")

@@ -47,11 +47,19 @@ class Holder:
     """When it stepped back, or was held back before it was heard."""
     paused: bool = False
     """It has stepped back to silence."""
+    filling_since: int | None = None
+    """When a filler began that is being heard."""
+    filler_due: bool = False
+    """One is to begin as soon as the caller makes no sound."""
+    fillers: int = 0
+    """How many were ordered."""
     complete: inp.SpeechComplete | None = None
     waits_for: str = ""
     """What its speech has come to a standstill for."""
     tools: bool = False
     """It waits for tools."""
+    has_called: bool = False
+    """It has waited for some."""
     returning: "Hearing | None" = None
     """What the caller says before any of the answer is heard, while it is not sure that they go on."""
 
@@ -64,8 +72,18 @@ class Holder:
 
     @property
     def audible(self) -> bool:
-        """It is heard, or was until it stepped back."""
+        """Its answer is heard, or was until it stepped back."""
         return self.audible_since is not None
+
+    @property
+    def sounding_since(self) -> int | None:
+        """Since when it is heard, if it is: its answer, or a filler.
+
+        Whoever may have been going on when a filler began still may.
+        """
+        if self.audible_since is not None or self.returning is not None:
+            return self.audible_since
+        return self.filling_since
 
     def left(self, now: int) -> int | None:
         """How many samples it still has to say, if that is known."""
@@ -79,8 +97,8 @@ class Holder:
 class FloorState:
     """The Floor's memory. Decisions are made in the classes below it.
 
-    These are, each knowing those before it: `Quiet`, `Speculating`, `Answering`, `Returning`, `Interrupting`, `Saying`,
-    `ToolWaiting`, `Stalling`, `ByHand`, `Closing`, `HandingOver`, `Floor`.
+    These are, each knowing those before it: `Quiet`, `Filling`, `Speculating`, `Answering`, `Returning`,
+    `Interrupting`, `Saying`, `ToolWaiting`, `Stalling`, `ByHand`, `Closing`, `HandingOver`, `Floor`.
     """
 
     def __init__(self, settings: FloorSettings | None = None, agent: str = "agent") -> None:
@@ -130,6 +148,8 @@ class FloorState:
         self._life_seen = False
         """There was one since `_alive_until`, and it is not known yet until when."""
         self._reprompts = 0
+        self._fillers = 0
+        """How many were ordered."""
         self._muted: int | None = None
         """The turn whose voice was interrupted while its text goes on."""
         self._joining: set[int] = set()
@@ -153,7 +173,7 @@ class FloorState:
     @property
     def agent_is_audible(self) -> bool:
         """Speech now would be a barge-in."""
-        return self._holder is not None and self._holder.audible
+        return self._holder is not None and self._holder.sounding_since is not None
 
     # Orders
 
@@ -211,7 +231,7 @@ class FloorState:
         if holder.protected:
             return "protected"
         if not holder.audible:
-            return "thinking"
+            return "thinking" if holder.sounding_since is None else "speaking"
         if left is not None and left < to_samples(settings.nearly_finished_s):
             return "nearly_finished"
         asks = holder.complete is not None and holder.complete.text.rstrip(_CLOSING).endswith("?")
@@ -234,7 +254,7 @@ class FloorState:
             tuple((name, score.value) for name, score in sorted(hearing.scores.items())),
             hearing.phase,
             hearing.continued,
-            0.0 if holder.audible_since is None else (self._now - holder.audible_since) / CLOCK_HZ,
+            0.0 if holder.sounding_since is None else (self._now - holder.sounding_since) / CLOCK_HZ,
         )
         policy = self.settings.interruption.policy_for(hearing.phase)
         ruling, complaint = judge_safely(policy, evidence)
@@ -272,7 +292,7 @@ class FloorState:
 
     def _let_go(self, holder: Holder) -> None:
         self._holder = None
-        self._deadlines.clear("window", "review", "answer", "cooldown")
+        self._deadlines.clear("window", "review", "answer", "filler", "cooldown")
         self._has_spoken = self._has_spoken or holder.audible
         if holder.hearing is not None:
             self._bind(holder.hearing)

@@ -11,6 +11,8 @@ from turnscope.core._inputs import (
     AudioWentOn,
     DeadlineReached,
     EvidenceReceived,
+    FillerFinished,
+    FillerStarted,
     FloorInput,
     SpeechStarted,
     SpeechStopped,
@@ -29,6 +31,8 @@ _RANK = {
     AudioStalled: 2,
     AudioWentOn: 2,
     AudioFinished: 2,
+    FillerStarted: 2,
+    FillerFinished: 2,
     TranscriptReceived: 3,
     EvidenceReceived: 3,
 }

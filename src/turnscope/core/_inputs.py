@@ -11,6 +11,9 @@ from turnscope.core._audio_inputs import (
     AudioStalled,
     AudioStarted,
     AudioWentOn,
+    FillerEnding,
+    FillerFinished,
+    FillerStarted,
     SpeechComplete,
     WaitsFor,
 )
@@ -28,6 +31,9 @@ __all__ = [
     "EdgeProfile",
     "EndRequested",
     "EvidenceReceived",
+    "FillerEnding",
+    "FillerFinished",
+    "FillerStarted",
     "Finish",
     "FloorInput",
     "HandOverRequested",
@@ -356,6 +362,8 @@ FloorInput = (
     | SpeechComplete
     | AudioStalled
     | AudioWentOn
+    | FillerStarted
+    | FillerFinished
     | AudioFinished
     | ReplyCut
     | UserTurnCleared

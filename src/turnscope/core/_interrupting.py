@@ -58,8 +58,8 @@ class Interrupting(Returning):
         times = [0]
         if self._interrupted_at is not None and settings.cooldown_s:
             times.append(self._interrupted_at + to_samples(settings.cooldown_s))
-        if holder.audible_since is not None and settings.grace_s:
-            times.append(holder.audible_since + to_samples(settings.grace_s))
+        if holder.sounding_since is not None and settings.grace_s:
+            times.append(holder.sounding_since + to_samples(settings.grace_s))
         return max(times)
 
     def _cooled_down(self) -> None:
@@ -70,7 +70,7 @@ class Interrupting(Returning):
     def _step_back(self, holder: Holder, hearing: Hearing) -> None:
         if hearing.held or hearing.continued or holder.yielded_at is not None:
             return
-        if not holder.audible:
+        if holder.sounding_since is None:
             self._hold_back(holder, hearing)
             return
         reaction = self.settings.interruption.profile(hearing.phase).reaction

@@ -22,6 +22,7 @@ __all__ = [
     "Order",
     "ResumeSpeech",
     "StartAttempt",
+    "StartFiller",
     "StopListening",
     "YieldSpeech",
 ]
@@ -79,6 +80,14 @@ class StartAttempt:
     speculative: bool = False
     held: bool = False
     prompted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartFiller:
+    """Nothing of the turn's answer is heard yet: fill the wait. It is the session's filler `number`, from 0 on."""
+
+    turn_id: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +202,7 @@ Order = (
     | FlushUtterance
     | StopListening
     | StartAttempt
+    | StartFiller
     | AdmitAttempt
     | CancelAttempt
     | YieldSpeech

@@ -90,7 +90,7 @@ class Returning(Answering):
             self._deadlines.set(f"attempt {holder.turn_id}", join_by)
         self._drop_guess(hearing, "user_speaking")
         self._holder = holder.returning = None
-        self._deadlines.clear("answer", "window", "review")
+        self._deadlines.clear("answer", "filler", "window", "review")
         self._heard = hearing
         hearing.speech_resumed(returning.onset)
         hearing.speech_end, hearing.settled = returning.speech_end, returning.settled

@@ -9,15 +9,15 @@ from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
 from turnscope.core import _orders as do
 from turnscope.core._audio import to_samples
+from turnscope.core._filling import Filling
 from turnscope.core._floor_state import Holder
 from turnscope.core._hearing import Guess, Hearing
-from turnscope.core._quiet import Quiet
 from turnscope.core._speculation import spoken_words, word_similarity
 
 __all__ = ["Speculating"]
 
 
-class Speculating(Quiet):
+class Speculating(Filling):
     """From words that may be all to an answer that is there when they are."""
 
     def _speculate(self, hearing: Hearing) -> None:

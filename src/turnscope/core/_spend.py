@@ -54,7 +54,8 @@ class SpendLedger:
         spent: All of it.
         used: What came to something: words that were heard or displayed, the questions that led to them, and speech
             that was played.
-        wasted: The rest, by the `AttemptSpent.cause` that threw it away; causes that wasted nothing are left out.
+        wasted: The rest, by the `AttemptSpent.cause` that threw it away; causes that wasted nothing are left out. What
+            was made to fill a wait and was not heard is wasted by ``filler``.
         estimated: Some of the tokens were estimated.
     """
 
@@ -73,10 +74,12 @@ class SpendLedger:
         spent = Spend(event.input_tokens, event.output_tokens, event.synthesized_samples)
         used = _used(event)
         wasted = spent - used
-        self.spent += spent
-        self.used += used
-        if wasted != Spend():
-            self.wasted[event.cause] = self.wasted.get(event.cause, Spend()) + wasted
+        filler, heard = Spend(samples=event.filler_samples), Spend(samples=event.played_filler_samples)
+        self.spent += spent + filler
+        self.used += used + heard
+        for cause, lost in ((event.cause, wasted), ("filler", filler - heard)):
+            if lost != Spend():
+                self.wasted[cause] = self.wasted.get(cause, Spend()) + lost
         self.estimated = self.estimated or event.estimated
 
 

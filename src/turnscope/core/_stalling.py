@@ -36,13 +36,15 @@ class Stalling(ToolWaiting):
         if not holder.tools:  # they have timeouts of their own
             patience = to_samples(self.settings.answer_timeout_s)
             self._deadlines.set("answer", max(item.since + patience, self._now))
+        if holder.has_called and item.waits_for == "answer":  # a model that only pauses is not talked into
+            self._await_filler(holder, item.since)
 
     def _audio_went_on(self, item: inp.AudioWentOn) -> None:
         holder = self._holder
         if holder is not None and holder.turn_id == item.turn_id:
             holder.waits_for = ""
             self._emit(SpeechWentOn(self._now, holder.turn_id))
-            self._deadlines.clear("answer")
+            self._stop_waiting(holder)
 
     def _tools_done(self, item: inp.ToolsDone) -> None:
         super()._tools_done(item)

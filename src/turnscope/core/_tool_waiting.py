@@ -20,8 +20,10 @@ class ToolWaiting(Saying):
     def _tools_running(self, item: inp.ToolsRunning) -> None:
         holder = self._holder
         if holder is not None and holder.turn_id == item.turn_id:
-            holder.tools = True
+            holder.tools = holder.has_called = True
             self._deadlines.clear("answer")  # tools have timeouts of their own
+            if holder.waits_for == "answer":
+                self._await_filler(holder, self._now)
 
     def _tools_done(self, item: inp.ToolsDone) -> None:
         holder = self._holder

@@ -14,6 +14,7 @@ from turnscope.core import (
     EdgeProfile,
     Endpointing,
     Environment,
+    Filler,
     FloorSettings,
     HistorySettings,
     InterruptionSettings,
@@ -22,6 +23,7 @@ from turnscope.core import (
     SilenceSettings,
     Speculation,
     SpeechEdgeSettings,
+    ThinkingSound,
     TurnMode,
 )
 from turnscope.providers import (
@@ -73,6 +75,7 @@ class Agent:
         max_concurrent_tools: So many calls run at once in a session; more wait.
         max_tool_rounds: A turn whose model has called tools so often, and then does so again, has failed.
         join_deadline_s: How long the tasks of a cancelled turn may take to end before their provider is blamed.
+        filler: What is heard when an answer is late: words, or a sound. None for nothing.
         speculation: Whether answers are begun before the caller's turn is known to be over.
         parallel_clauses: How many clauses of a reply are synthesized at once, or have been and wait for their turn.
         max_queued_says: How many things may wait to be said; one more is refused.
@@ -109,6 +112,7 @@ class Agent:
     max_concurrent_tools: int = 8
     max_tool_rounds: int = 8
     join_deadline_s: float = 1.0
+    filler: Filler | ThinkingSound | None = None
     speculation: Speculation = field(default_factory=Speculation)
     parallel_clauses: int = 3
     max_queued_says: int = 20
@@ -133,6 +137,8 @@ class Agent:
             SpeechEdgeSettings.for_environment(self.environment)
         if self.detector not in ("auto", None) and not isinstance(self.detector, InterruptionDetector):
             raise ConfigError(f"detector must be an InterruptionDetector, got {type(self.detector).__name__}")
+        if not isinstance(self.filler, Filler | ThinkingSound | None):
+            raise ConfigError(f"filler must be a Filler or a ThinkingSound, got {type(self.filler).__name__}")
         for name in (
             "provider_timeout_s",
             "answer_timeout_s",
@@ -183,6 +189,8 @@ class Agent:
             new_input=self.new_input,
             silence=self.silence,
             session_timeout_s=self.session_timeout_s,
+            filler_after_s=None if self.filler is None else self.filler.after_s,
+            fillers_at_most=self.filler.at_most if isinstance(self.filler, Filler) else None,
         )
 
     @property

@@ -9,6 +9,7 @@ import trio
 
 from turnscope.core import AttemptSpent, Clause, Event, Message, SpokenText, StartAttempt
 from turnscope.session._calling import Calling
+from turnscope.session._filling import Filling
 from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
 from turnscope.session._playout import Voice
 from turnscope.session._requests import Request
@@ -68,6 +69,7 @@ class Attempt:
             publish=self._publish,
         )
         """The session as it was when the attempt began: a hand-over that comes later does not reach it."""
+        self.filling: Filling = Filling(order, request, replace(context, publish=self._publish), self.voice, self.busy)
         self.calling: Calling = Calling(order, self.context, on_settled)
         self._untold: list[Event] = []
         """What happened in it before it was admitted."""
@@ -106,7 +108,13 @@ class Attempt:
     async def _speak(self, speaking: Speaking, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
         if not self.context.agent.speculation.synthesize and not self.admitted.is_set():
             await self.admitted.wait()
-        await speaking.run(clauses)
+        if self.context.agent.filler is None:
+            await speaking.run(clauses)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.filling.run)
+            await speaking.run(clauses)
+            nursery.cancel_scope.cancel()
 
     @property
     def asked(self) -> str:
@@ -128,10 +136,28 @@ class Attempt:
         else:
             self._untold.append(event)
 
+    def pause(self) -> None:
+        """Fall silent until it is resumed. What fills the wait for it is not resumed."""
+        self.filling.stop()
+        self.voice.pause()
+
+    def duck(self, gain: float) -> None:
+        """Go down to `gain`; 1.0 comes up again."""
+        self.filling.duck(gain)
+        self.voice.duck(gain)
+
+    def shut(self) -> tuple[int | None, int | None]:
+        """Fall silent for ever. Returns what `Voice.shut` does, for whatever of it was being heard."""
+        times = (
+            self.filling.stop(),
+            self.voice.shut(),
+        )  # what is on its way to the caller is the filler's, if there is one
+        return max(times, key=lambda sent_and_silent: -1 if sent_and_silent[1] is None else sent_and_silent[1])
+
     def cancel(self, cause: str) -> None:
         """Take it back; nothing of it was heard. Idempotent."""
         self.cancelled_for = self.cancelled_for or cause
-        self.voice.shut()
+        self.shut()
         self.calling.release(cause)
         self.scope.cancel(reason=cause)
 
@@ -154,6 +180,8 @@ class Attempt:
             self._meter.estimated,
             made,
             played,
+            self.filling.meter.samples,
+            min(self.context.playout.to_clock(self.filling.heard), self.filling.meter.samples),
         )
 
     def _heard_share(self) -> float:

@@ -150,7 +150,7 @@ class Ending:
         if attempt is None:
             self._remember(None, 0, interrupted=True, asked=asked)
             return NOTHING_HEARD, None, None
-        last_sent, silence = attempt.voice.shut()
+        last_sent, silence = attempt.shut()
         heard = attempt.spoken.heard(attempt.voice.playback.heard_until)
         _release(attempt, "" if self._writing is not None else reason)
         self._context.publish(GateShut(self._context.now(), self._turn_id, last_sent, silence))

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import trio
 
@@ -35,6 +36,10 @@ STALL_S = 0.5
 NEVER = float("inf")
 
 
+def _say_nothing(*_: object) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceNews:
     """Who is told how a voice gets on.
@@ -44,11 +49,13 @@ class VoiceNews:
         stalled: It has stood still since a sample of the session's clock, and waits for the ``"answer"`` to be made or
             for the ``"transport"`` to play it.
         went_on: It has gone on after that.
+        played: Its last sample was played, or it was shut and its place at the gate is free.
     """
 
     started: Callable[[], None]
-    stalled: Callable[[int, WaitsFor], None]
-    went_on: Callable[[], None]
+    stalled: Callable[[int, WaitsFor], None] = _say_nothing
+    went_on: Callable[[], None] = _say_nothing
+    played: Callable[[], None] = _say_nothing
 
 
 class Voice:
@@ -72,6 +79,8 @@ class Voice:
         """Samples of it that the transport was given."""
         self.stalled: bool = False
         """It was said that it stands still."""
+        self.on_speech: Callable[[], None] = _say_nothing
+        """Called whenever there is more speech to play, and at the end of it."""
         self.played: trio.Event = trio.Event()
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._playout = playout
@@ -105,6 +114,11 @@ class Voice:
         most = self._playout.max_ahead
         while self.playback.buffered >= max(most - self._put_by, most // 2):
             await self.room.park()
+        self._push(samples)
+
+    def _push(self, samples: Samples) -> None:
+        if len(samples):
+            self.on_speech()
         self.playback.push(samples)
         self._playout.wake()
 
@@ -125,8 +139,7 @@ class Voice:
     def bring_forward(self, samples: Samples) -> None:
         """The turn of samples that were put by has come: have them played."""
         self._put_by -= len(samples)
-        self.playback.push(samples)
-        self._playout.wake()
+        self._push(samples)
 
     def hand_over(self, count: int) -> None:
         """So many more samples of it were given to the transport."""
@@ -140,13 +153,15 @@ class Voice:
 
     def end(self) -> None:
         """There will be no more speech."""
+        self.on_speech()
         self.playback.end()
         self._playout.wake()
 
     @property
     def ends_at(self) -> int:
         """The session's time after its last sample, as things stand: if it plays on, and no more speech comes."""
-        return self._playout.to_clock(self._playout.next_position(self) + self.playback.buffered)
+        left = self._playout.buffered_before(self) + self.playback.buffered
+        return self._playout.to_clock(self._playout.next_position(self) + left)
 
     def pause(self) -> None:
         """Have the transport drop what it has not played, fade out from there at once, and keep the rest."""
@@ -201,6 +216,8 @@ class Playout:
         self._lead = in_flight // 2 if transport.lead_samples else 0
         self._frame = in_flight - self._lead
         self._voices: deque[Voice] = deque()
+        self._newest: Voice | None = None
+        """Whose samples were handed over last."""
         self._sent = 0
         """Output position after the last sample handed over."""
         self._nap = trio.CancelScope()
@@ -220,10 +237,30 @@ class Playout:
             self.admit(voice)
         return voice
 
-    def admit(self, voice: Voice) -> None:
-        """Have a voice played when those before it are done."""
-        self._voices.append(voice)
+    def admit(self, voice: Voice, before: Voice | None = None) -> bool:
+        """Have a voice played when those in front of it are done.
+
+        Args:
+            voice: The voice.
+            before: Whom it goes in front of, who may have begun and has nothing to play at the moment.
+
+        Returns:
+            Whether it will be played: not if it was to go in front of one that has no place any more, or has been shut.
+        """
+        if before is None:
+            self._voices.append(voice)
+        elif before in self._voices and not before.playback.was_shut:
+            self._voices.insert(self._voices.index(before), voice)
+        else:
+            return False
         self.wake()
+        return True
+
+    def buffered_before(self, voice: Voice) -> int:
+        """How many samples there are to be played in front of a voice."""
+        if voice not in self._voices:
+            return 0
+        return sum(other.playback.buffered for other in islice(self._voices, self._voices.index(voice)))
 
     @property
     def provenance(self) -> Provenance:
@@ -235,7 +272,7 @@ class Playout:
 
         What follows, a fade first, goes under a name of its own: the far end drops what still comes under the old one.
         """
-        if not (voice.handed_over and self._lead) or voice.played.is_set() or voice.playback.was_shut:
+        if voice is not self._newest or not self._lead or voice.played.is_set() or voice.playback.was_shut:
             return
         try:
             self._line.look(self._sent)
@@ -320,6 +357,7 @@ class Playout:
         self.far_end.play(at, frame)
         self._sent = at + len(frame)
         self._line.look(self._sent)
+        self._newest = voice
         voice.hand_over(len(frame))
         voice.room.unpark_all()
         await self._sleep_until(self._sent - self._lead)
@@ -357,4 +395,5 @@ class Playout:
                 return None
             self._voices.popleft()
             voice.played.set()
+            voice.news.played()
         return None

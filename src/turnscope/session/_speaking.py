@@ -3,15 +3,12 @@
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 import trio
 
-from turnscope.core import Clause, ClauseReady, Resampler, Samples, SpokenText, StartAttempt, WordTiming, as_samples
-from turnscope.providers import applies_volume
-from turnscope.session._blame import next_item, open_blamed
+from turnscope.core import Clause, ClauseReady, SpokenText, StartAttempt
 from turnscope.session._playout import Voice
 from turnscope.session._requests import Request
-from turnscope.session._synthesis import Synthesis
+from turnscope.session._synthesis import Synthesis, make_speech
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
@@ -50,7 +47,6 @@ class Speaking:
         """For clauses that are being made or wait for their turn."""
         self.current: Synthesis | None = None
         """The clause whose turn it is, while not all of it has been made."""
-        self._gain = np.float32(1.0 if applies_volume(context.tts) else self._options.volume)
 
     async def run(self, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
         """Speak until `clauses` is closed and its last sample was played.
@@ -98,33 +94,9 @@ class Speaking:
     async def _synthesize(self, synthesis: Synthesis) -> None:
         """Have one clause made. A failure waits for the clause's turn, unless nobody will take it any more."""
         try:
-            await self._make(synthesis)
+            await make_speech(self._context, synthesis.clause.text, self._options, self._busy, synthesis.take)
         except Exception as failure:
             if trio.current_effective_deadline() == -math.inf:
                 raise
             synthesis.failure = failure
         synthesis.made.set()
-
-    async def _make(self, synthesis: Synthesis) -> None:
-        context = self._context
-        agent, hz = context.agent, context.playout.hz
-        name, made_hz = agent.tts.name, context.tts.output_hz
-        resampler = Resampler(made_hz, hz)
-        stream = context.tts.open_stream(synthesis.clause.text, self._options)
-        async with open_blamed(name, stream, self._busy, agent.provider_timeout_s) as chunks:
-            while (chunk := await next_item(name, chunks, agent.provider_timeout_s)) is not None:
-                words = tuple(_at_rate(word, made_hz, hz) for word in chunk.words)
-                samples = resampler.process(self._at_volume(as_samples(chunk.samples)))
-                await synthesis.take(samples, words)
-        await synthesis.take(resampler.flush())
-
-    def _at_volume(self, samples: Samples) -> Samples:
-        if self._gain == 1.0:
-            return samples
-        louder: Samples = np.clip(samples * self._gain, -1.0, 1.0)
-        return louder
-
-
-def _at_rate(word: WordTiming, from_hz: int, to_hz: int) -> WordTiming:
-    start, stop = word.start * to_hz // from_hz, word.stop * to_hz // from_hz
-    return WordTiming(word.text, word.char_start, word.char_stop, start, stop, word.estimated)

@@ -1,11 +1,63 @@
 """One clause on its way through the synthesizer. It may be made before its turn has come, and is played in its turn."""
 
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
 import trio
 
-from turnscope.core import Clause, Samples, SpokenText, WordTiming
+from turnscope.core import Clause, Resampler, Samples, SpokenText, WordTiming, as_samples
+from turnscope.providers import VoiceOptions, applies_volume
+from turnscope.session._blame import next_item, open_blamed
 from turnscope.session._playout import Voice
 
-__all__ = ["Synthesis"]
+if TYPE_CHECKING:
+    from turnscope.session._turn import TurnContext
+
+__all__ = ["Synthesis", "make_speech"]
+
+
+async def make_speech(
+    context: "TurnContext",
+    text: str,
+    options: VoiceOptions,
+    busy: list[str],
+    take: Callable[[Samples, tuple[WordTiming, ...]], Awaitable[None]],
+) -> None:
+    """Have `text` synthesized.
+
+    Args:
+        context: The session, as far as a turn may use it.
+        text: What is to be spoken.
+        options: How.
+        busy: Holds the names of the providers whose streams are open.
+        take: Is given the speech as it is made, at the transport's rate, and words that are counted from its beginning.
+
+    Raises:
+        ProviderError: The synthesizer failed.
+    """
+    agent, hz = context.agent, context.playout.hz
+    name, made_hz = agent.tts.name, context.tts.output_hz
+    gain = 1.0 if applies_volume(context.tts) else options.volume
+    resampler = Resampler(made_hz, hz)
+    stream = context.tts.open_stream(text, options)
+    async with open_blamed(name, stream, busy, agent.provider_timeout_s) as chunks:
+        while (chunk := await next_item(name, chunks, agent.provider_timeout_s)) is not None:
+            words = tuple(_at_rate(word, made_hz, hz) for word in chunk.words)
+            await take(resampler.process(_at_volume(as_samples(chunk.samples), gain)), words)
+    await take(resampler.flush(), ())
+
+
+def _at_volume(samples: Samples, gain: float) -> Samples:
+    if gain == 1.0:
+        return samples
+    louder: Samples = np.clip(samples * np.float32(gain), -1.0, 1.0)
+    return louder
+
+
+def _at_rate(word: WordTiming, from_hz: int, to_hz: int) -> WordTiming:
+    start, stop = word.start * to_hz // from_hz, word.stop * to_hz // from_hz
+    return WordTiming(word.text, word.char_start, word.char_stop, start, stop, word.estimated)
 
 
 class Synthesis:
@@ -30,7 +82,7 @@ class Synthesis:
         self._waiting: list[tuple[Samples, tuple[WordTiming, ...]]] = []
         self._in_turn = False
 
-    async def take(self, samples: Samples, words: tuple[WordTiming, ...] = ()) -> None:
+    async def take(self, samples: Samples, words: tuple[WordTiming, ...]) -> None:
         """The next speech of the clause, with words that are counted from the clause's own beginning."""
         await self._voice.wait_for_room_ahead(lambda: self._in_turn)
         if self._in_turn:

@@ -142,7 +142,7 @@ class Turn:
         if not order.speculative:
             self._attempt = attempt
         if order.held:
-            attempt.voice.pause()
+            attempt.pause()
         self._unpaid.append(attempt)
         self._orders_out.send_nowait(attempt)
 
@@ -152,7 +152,7 @@ class Turn:
             if attempt.order.attempt == order.attempt:
                 self._attempt = attempt
                 if order.held:
-                    attempt.voice.pause()
+                    attempt.pause()
                 attempt.admit(order.text)
                 if attempt.voice.playback.ended:
                     self._context.tell_complete(self.turn_id, attempt.spoken.text, attempt.voice)
@@ -184,20 +184,25 @@ class Turn:
         if self._listening is not None:
             self._listening.scope.cancel()
 
+    def fill(self, number: int) -> None:
+        """The answer is late: let something be heard meanwhile."""
+        if self._attempt is not None:
+            self._attempt.filling.ask(number)
+
     def yield_speech(self, reaction: str) -> None:
         """Step back at once."""
         if self._attempt is None:
             return
         if reaction == "pause":
-            self._attempt.voice.pause()
+            self._attempt.pause()
         else:
-            self._attempt.voice.duck(db_to_gain(self._attempt.context.agent.interruption.duck_db))
+            self._attempt.duck(db_to_gain(self._attempt.context.agent.interruption.duck_db))
 
     def resume_speech(self) -> None:
         """Speak on: from the start of the word that the pause cut, or up from the duck."""
         if self._attempt is not None:
             voice = self._attempt.voice
-            voice.duck(1.0)
+            self._attempt.duck(1.0)
             if voice.playback.paused:
                 voice.resume(self._attempt.spoken.word_start(voice.playback.heard_until))
             if voice.playback.ended:
@@ -208,6 +213,7 @@ class Turn:
         attempt = self._attempt
         if attempt is None:
             return
+        attempt.filling.stop()
         at = attempt.voice.playback.heard_until
         attempt.voice.stop_at(
             lambda: attempt.spoken.sentence_end(at),

@@ -17,6 +17,7 @@ from turnscope.core import (
     Order,
     ResumeSpeech,
     StartAttempt,
+    StartFiller,
     StopListening,
     YieldSpeech,
 )
@@ -85,6 +86,8 @@ class Turns:
                 turn.start_attempt(order)
             case AdmitAttempt():
                 turn.admit_attempt(order)
+            case StartFiller(_, number):
+                turn.fill(number)
             case CancelAttempt(_, attempt):
                 turn.cancel_attempt(attempt)
             case DismissTurn():

@@ -18,6 +18,7 @@ from turnscope.core import (
     AllConfirm,
     AnyConfirms,
     DetectorPolicy,
+    Filler,
     FirstDecides,
     InterruptionPolicy,
     MinConfidence,
@@ -25,6 +26,7 @@ from turnscope.core import (
     MinWords,
     ScoreThresholds,
     ScoreVeto,
+    ThinkingSound,
     Veto,
     WordsPolicy,
 )
@@ -91,6 +93,10 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
     ),
     TTS: ("provider", {"piper": _Choice(PiperTTS), "fake": _Choice(FakeTTS)}),
     InterruptionDetector: ("provider", {"whisper": _Choice(WhisperDetector), "fake": _Choice(FakeDetector)}),
+    Filler: (
+        "kind",
+        {"words": _Choice(Filler), "sound": _Choice(ThinkingSound, refused={"samples": _CODE, "hz": _CODE})},
+    ),
     InterruptionPolicy: (
         "kind",
         {
@@ -108,7 +114,7 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
         },
     ),
 }
-"""For each protocol: the key that chooses, and what it can choose."""
+"""For each protocol, or the first of several types: the key that chooses, and what it can choose."""
 
 _DEFAULTS: dict[str, dict[str, object]] = {
     "vad": {"provider": "silero"},

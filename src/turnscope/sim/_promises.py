@@ -7,11 +7,14 @@ import numpy as np
 
 from turnscope.core import (
     TRANSITIONS,
+    AttemptCancelled,
     AttemptJoined,
     AttemptSpent,
     AttemptStarted,
     ClauseReady,
     Event,
+    FillerBegins,
+    FillerEnds,
     FirstToken,
     GateShut,
     HistoryChanged,
@@ -45,9 +48,10 @@ def broken_promises(call: Call) -> list[str]:
     speech, unless it is marked as an estimate) played; what is remembered is what was heard, in the order in which the
     turns held the floor; whoever speaks over the agent is ruled on once, protected words are neither judged nor cut off
     by a voice, speech that is ignored has no effect, and nothing begins to be heard while something more urgent waits;
-    each answer is paid for once, and no more of it was used than spent; each call of a tool that was started is settled
-    once, before a model is asked again, and none is started by an answer that is over; times never run backwards; no
-    task outlives the session.
+    what fills a wait ends once, before the answer is heard, and is not begun by one that is over; each answer is paid
+    for once, and no more of it was used than spent; each call of a tool that was started is settled once, before a
+    model is asked again, and none is started by an answer that is over; times never run backwards; no task outlives
+    the session.
     """
     return [
         *_endings(call.events),
@@ -56,6 +60,7 @@ def broken_promises(call: Call) -> list[str]:
         *_joins(call.records),
         *_states(call.events),
         *_heard(call),
+        *_fillers(call.events),
         *_spend(call),
         *broken_floor_promises(call.records),
         *broken_tool_promises(call.records, call.history),
@@ -121,12 +126,13 @@ def _guesses(records: tuple[Record, ...]) -> Iterator[str]:
 def _silence(call: Call) -> Iterator[str]:
     shut: set[int] = set()
     for index, event in enumerate(call.events):
-        if isinstance(event, SpeechStartsPlaying) and event.turn_id in shut:
+        if isinstance(event, SpeechStartsPlaying | FillerBegins) and event.turn_id in shut:
             yield f"turn {event.turn_id} was heard after its gate had shut"
         if isinstance(event, GateShut):
             shut.add(event.turn_id)
             silent_from = event.sample if event.silence is None else max(event.silence, event.sample)
-            following = (later.sample for later in call.events[index:] if isinstance(later, SpeechStartsPlaying))
+            sounds = (SpeechStartsPlaying, FillerBegins)
+            following = (later.sample for later in call.events[index:] if isinstance(later, sounds))
             audible = np.flatnonzero(call.agent[silent_from : next(following, None)])
             if event.silence is not None and len(audible):
                 yield f"sample {silent_from + audible[0]} was heard after turn {event.turn_id} had been silenced"
@@ -159,7 +165,9 @@ def _states(events: tuple[Event, ...]) -> Iterator[str]:
 
 
 def _heard(call: Call) -> Iterator[str]:
-    spoken = [word for word, _ in read_words(call.agent)]
+    fillers = [*_filled(call.events)]
+    words = [(word, stop) for word, stop in read_words(call.agent)]
+    spoken = [word for word, stop in words if not any(start < stop <= end for start, end in fillers)]
     for turn in call.turns:
         outcome = turn.outcome
         if not isinstance(outcome, Interrupted):
@@ -168,6 +176,45 @@ def _heard(call: Call) -> Iterator[str]:
             yield f"turn {turn.turn_id} counts {outcome.heard!r} as heard, which is no beginning of its reply"
         if spoken and not outcome.heard_estimated and not _holds(spoken, outcome.heard.split()):
             yield f"turn {turn.turn_id} counts {outcome.heard!r} as heard, but the track says {' '.join(spoken)!r}"
+
+
+def _fillers(events: tuple[Event, ...]) -> Iterator[str]:
+    """Whether what filled waits ended once each, and was begun only while there was a wait."""
+    filling: FillerBegins | None = None
+    answering: dict[int, int] = {}
+    over: set[int] = set()
+    for event in events:
+        match event:
+            case AttemptStarted(turn_id=turn_id, attempt=attempt):
+                answering[turn_id] = attempt
+            case AttemptCancelled(turn_id=turn_id):
+                answering.pop(turn_id, None)
+            case GateShut(turn_id=turn_id) | TurnEnded(turn_id=turn_id):
+                over.add(turn_id)
+            case FillerBegins(turn_id=turn_id, attempt=attempt):
+                if filling is not None or turn_id in over or answering.get(turn_id) != attempt:
+                    yield f"answer {attempt} of turn {turn_id} filled a wait that was none"
+                filling = event
+            case FillerEnds(turn_id=turn_id, attempt=attempt):
+                if filling is None or (filling.turn_id, filling.attempt) != (turn_id, attempt):
+                    yield f"what filled the wait for turn {turn_id} ended without having begun"
+                filling = None
+            case SpeechStartsPlaying(turn_id=turn_id) if filling is not None:
+                yield f"turn {turn_id} was heard while the wait for turn {filling.turn_id} was filled"
+            case _:
+                pass
+    if filling is not None:
+        yield f"what filled the wait for turn {filling.turn_id} never ended"
+
+
+def _filled(events: tuple[Event, ...]) -> Iterator[tuple[int, int]]:
+    """From where to where waits were filled."""
+    begun = 0
+    for event in events:
+        if isinstance(event, FillerBegins):
+            begun = event.sample
+        elif isinstance(event, FillerEnds):
+            yield begun, event.sample
 
 
 def _holds(spoken: list[str], heard: list[str]) -> bool:
@@ -200,6 +247,8 @@ def _spend(call: Call) -> Iterator[str]:
             yield f"more tokens were used than spent: {event}"
         if not 0 <= event.played_samples <= event.synthesized_samples:
             yield f"more speech was played than made: {event}"
+        if not 0 <= event.played_filler_samples <= event.filler_samples:
+            yield f"more speech was played than made to fill a wait: {event}"
         if event.played_samples and event.turn_id not in heard:
             yield f"turn {event.turn_id} was never heard, and {event.played_samples} samples of it were played"
 
