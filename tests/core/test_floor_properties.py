@@ -33,6 +33,9 @@ from turnscope.core import (
     Endpointing,
     EndRequested,
     EndTurn,
+    FillerEnding,
+    FillerFinished,
+    FillerStarted,
     Finish,
     FinishSentence,
     Floor,
@@ -72,6 +75,7 @@ from turnscope.core import (
     SpeechStarted,
     SpeechStopped,
     StartAttempt,
+    StartFiller,
     State,
     StateChanged,
     StopListening,
@@ -122,6 +126,9 @@ class Model:
     guess: int = 0
     """The attempt that is a guess, if there is one."""
     audible: bool = False
+    filler_ordered: bool = False
+    filling: bool = False
+    """The wait for its answer is filled, and that is heard."""
     yielded: bool = False
     silenced: bool = False
     """Its speech was interrupted, its text may go on."""
@@ -181,6 +188,7 @@ class Session(RuleBasedStateMachine):
             [None, SilenceSettings(after_s=1.0, times=1, then="end"), SilenceSettings(after_s=1.5)]
         ),
         timeout=st.sampled_from([None, 6.0]),
+        filler=st.sampled_from([None, 0.05, 0.3]),
     )
     def open(
         self,
@@ -199,6 +207,7 @@ class Session(RuleBasedStateMachine):
         new_input: NewInput,
         silence: SilenceSettings | None,
         timeout: float | None,
+        filler: float | None,
     ) -> None:
         settings = floor_settings(
             interruption=InterruptionSettings(
@@ -217,7 +226,14 @@ class Session(RuleBasedStateMachine):
             speculation=Speculation(policy=guesses, while_speaking=while_speaking, stable_s=0.1),
             new_input=new_input,
         )
-        settings = replace(settings, turn_mode=turn_mode, silence=silence, session_timeout_s=timeout)
+        settings = replace(
+            settings,
+            turn_mode=turn_mode,
+            silence=silence,
+            session_timeout_s=timeout,
+            filler_after_s=filler,
+            fillers_at_most=2,
+        )
         self.settings: FloorSettings = settings
         self.other = replace(self.settings, away_after_s=1.0)
         self.floor = self.new_floor()
@@ -241,12 +257,21 @@ class Session(RuleBasedStateMachine):
             self._check_that_silence_is_first(orders)
         for order in orders:
             self._obey(order)
+        self._end_fillers()
         for order in orders:
             if isinstance(order, CancelAttempt):  # its tasks end at once
                 self.feed(AttemptJoined(item.sample, order.turn_id, order.attempt))
             if isinstance(order, InterruptTurn) and self._turn(order.turn_id).audible and not self.closed:
                 self.feed(ReplyCut(item.sample, order.turn_id, "and so on" if order.turn_id % 2 else ""))
         return orders
+
+    def _end_fillers(self) -> None:
+        """What was heard of turns that have stepped back, or are over, has ended."""
+        for turn_id, turn in self.turns.items():
+            if turn.filling and (not turn.holds_the_floor or (turn.yielded and not turn.filler_ordered)):
+                turn.filling = False
+                self.feed(FillerFinished(self.now, turn_id, "stopped"))
+                return
 
     def _check_that_silence_is_first(self, orders: list[Order]) -> None:
         begun = {order.turn_id for order in orders if isinstance(order, OpenTurn)}  # nothing of them is heard yet
@@ -314,6 +339,7 @@ class Session(RuleBasedStateMachine):
                     busy = other.leaving or other.attempt or other.guess
                     assert other_id == turn_id or not busy, f"turn {other_id} is not gone"
                 turn.attempts, turn.attempt, turn.yielded = attempt, not speculative, order.held
+                turn.filler_ordered = False
                 turn.guess = attempt if speculative else 0
             case AdmitAttempt(_, attempt):
                 assert turn.alive
@@ -321,17 +347,29 @@ class Session(RuleBasedStateMachine):
                 assert not turn.attempt
                 assert turn.guess == attempt
                 turn.attempt, turn.guess, turn.yielded = True, 0, order.held
+            case StartFiller():
+                assert turn.holds_the_floor
+                assert not turn.yielded
+                assert not self.speaking, "not while the caller makes a sound"
+                assert not turn.filling
+                turn.filler_ordered = True
             case CancelAttempt(_, attempt):
                 assert turn.attempt != (turn.guess == attempt)
                 assert attempt == turn.attempts
                 assert not turn.audible
-                turn.attempt, turn.guess = False, 0
+                turn.attempt, turn.guess, turn.filler_ordered = False, 0, False
             case YieldSpeech(_, reaction):
                 assert turn.holds_the_floor
                 assert not turn.yielded
                 assert not (turn.audible and turn.protected)
-                assert reaction == (self.settings.interruption.reaction if turn.audible else "pause") != "continue"
+                speaks = turn.audible or turn.filling
+                reactions = {self.settings.interruption.reaction} if speaks else {"pause"}
+                if turn.filling and not turn.audible:  # unless whoever is going on was so before it was filled
+                    reactions.add("pause")
+                assert reaction in reactions - {"continue"}
                 turn.yielded = True
+                if reaction == "pause":
+                    turn.filler_ordered = False
             case ResumeSpeech():
                 assert turn.holds_the_floor
                 assert turn.yielded
@@ -454,9 +492,35 @@ class Session(RuleBasedStateMachine):
     def agent_is_heard(self) -> None:
         for turn_id, turn in self.turns.items():
             if turn_id in self._about_to_be_heard():
-                turn.audible = True
+                if turn.filling:
+                    self._filler_ends(turn_id, "answered")
+                turn.audible, turn.filler_ordered = True, False
                 self.feed(AudioStarted(self.now, turn_id))
                 return
+
+    @precondition(lambda self: any(self._about_to_be_filled()))
+    @rule(data=st.data())
+    def a_filler_is_heard(self, data: st.DataObject) -> None:
+        turn_id = self.pick(data, self._about_to_be_filled())
+        self.turns[turn_id].filling = True
+        self.feed(FillerStarted(self.now, turn_id))
+
+    def _about_to_be_filled(self) -> list[int]:
+        return [
+            turn_id
+            for turn_id, turn in self.turns.items()
+            if turn.holds_the_floor and turn.filler_ordered and not turn.filling
+        ]
+
+    @precondition(lambda self: self.which(filling=True))
+    @rule()
+    def a_filler_ends(self) -> None:
+        for turn_id in self.which(filling=True):
+            self._filler_ends(turn_id, "played")
+
+    def _filler_ends(self, turn_id: int, cause: FillerEnding) -> None:
+        self.turns[turn_id].filling = self.turns[turn_id].filler_ordered = False
+        self.feed(FillerFinished(self.now, turn_id, cause))
 
     def _about_to_be_heard(self) -> list[int]:
         """Those who could be heard next, and are not held back."""
@@ -640,7 +704,8 @@ class Session(RuleBasedStateMachine):
         holders = [turn for turn in self.turns.values() if turn.holds_the_floor]
         assert len(holders) <= 1
         audible = any(turn.audible for turn in holders)
-        assert self.floor.agent_is_audible is audible
+        filling = any(turn.filling for turn in holders)
+        assert audible <= self.floor.agent_is_audible <= (audible or filling)
         assert (self.state is State.SPEAKING) is audible
 
     @invariant()

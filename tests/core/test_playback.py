@@ -513,3 +513,13 @@ def test_a_fade_that_was_dropped_on_its_way_goes_on_where_it_was_dropped(played:
     tail = fade_out(speech(8, start=10), 8).tolist()
     assert taken(playback, 20, 10 + played - dropped) == tail[played - dropped :]
     assert playback.heard_until == 10
+
+
+def test_speech_that_comes_after_a_standstill_is_not_faded_before_it_was_heard() -> None:
+    """Found by the machine of conversations: something else was heard while this voice stood still."""
+    playback = Playback(FADE, hz=1000)
+    playback.push(speech(10))
+    assert len(taken(playback, 10, 0)) == 10
+    playback.push(speech(50, start=10))
+    assert playback.shut(500) == 10
+    assert not playback.playable

@@ -16,6 +16,7 @@ from turnscope.core import (
     Endpointing,
     Event,
     Failed,
+    Filler,
     FloorInput,
     HistorySettings,
     HungUp,
@@ -25,6 +26,7 @@ from turnscope.core import (
     ResumeSettings,
     Speculation,
     SpeechEdgeSettings,
+    ThinkingSound,
     WordsPolicy,
 )
 from turnscope.providers import VoiceOptions
@@ -85,6 +87,8 @@ PARTS = (
 SETTINGS = [
     *(numbers_of(kind()).items() for kind in PARTS),
     numbers_of(VoiceOptions()).items(),
+    numbers_of(Filler(texts=["One moment."])).items(),
+    numbers_of(ThinkingSound()).items(),
     numbers_of(SpeechEdgeSettings(), TURN_EDGES, BARGE_IN_EDGES).items(),
 ]
 
@@ -101,7 +105,7 @@ def test_every_number_is_described_with_its_default(name: str, values: list[obje
     assert values in said
 
 
-@pytest.mark.parametrize("kind", [Agent, SpeechEdgeSettings, *PARTS])
+@pytest.mark.parametrize("kind", [Agent, SpeechEdgeSettings, Filler, ThinkingSound, *PARTS])
 def test_every_setting_is_described(kind: type) -> None:
     described = {name for row in rows("settings.md") for name in quoted(row[0])}
     assert set(fields_of(kind)) - described == set()

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,10 +7,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tests.observe.calls import barge_in, overlap, repeated
-from turnscope.core import TranscriptUpdated
+from tests.observe.calls import ORDER, agent, barge_in, overlap, repeated
+from turnscope.core import Filler, TranscriptUpdated
 from turnscope.observe import render_timeline
-from turnscope.sim import Call
+from turnscope.providers import ScriptedLLM
+from turnscope.sim import Call, HangUp, Moment, simulate
 
 
 def printed(call: Call, width: int = 100, **console: Any) -> str:
@@ -99,3 +101,15 @@ def test_nothing_at_all_can_be_drawn() -> None:
     nothing = np.zeros(0, np.float32)
     Console(file=out, width=80).print(render_timeline([], nothing, nothing))
     assert "0 turns" in out.getvalue()
+
+
+def test_what_filled_a_wait_is_shown_and_is_no_reply() -> None:
+    slow = replace(
+        agent(), llm=ScriptedLLM([], fallback="Okay.", first_token_s=3), filler=Filler(texts=["One moment."])
+    )
+    text = printed(simulate(slow, [ORDER, HangUp(Moment(9))]), 120)
+    [row] = [line for line in text.splitlines() if line.rstrip().endswith("filler")]
+    assert "agent" in row
+    assert "One moment." in row
+    [reply] = [line for line in text.splitlines() if "Okay." in line and "agent" in line]
+    assert "One moment." not in reply

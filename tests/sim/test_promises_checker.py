@@ -15,6 +15,9 @@ from turnscope.core import (
     AttemptSpent,
     AttemptStarted,
     Decided,
+    Filler,
+    FillerBegins,
+    FillerEnds,
     FirstToken,
     GateShut,
     HistoryChanged,
@@ -41,6 +44,7 @@ from turnscope.core import (
     UtteranceDismissed,
     Yielded,
 )
+from turnscope.providers import ScriptedLLM
 from turnscope.session import Record
 from turnscope.sim import Call, HangUp, Moment, broken_promises, simulate
 
@@ -444,3 +448,44 @@ def test_something_urgent_that_had_to_wait(call: Call) -> None:
     assert broken_promises(with_records(call, [urgent, *call.records])) == [
         "turn 1 was begun while the more urgent turn 2 waited"
     ]
+
+
+# What fills a wait
+
+
+@pytest.fixture(scope="module")
+def filled() -> Call:
+    """One call, in which a wait is filled."""
+    slow = replace(AGENT, llm=ScriptedLLM([], fallback="Fine.", first_token_s=3), filler=Filler(texts=["One moment."]))
+    return simulate(slow, [speech("two lattes please.", 0.2), HangUp(Moment(9))], seed=1)
+
+
+def test_a_filler_that_never_ends(filled: Call) -> None:
+    assert broken_promises(filled) == []
+    endless = rewritten(filled, lambda record: [] if isinstance(record, FillerEnds) else [record])
+    assert broken_promises(endless) == [
+        "turn 1 was heard while the wait for turn 1 was filled",
+        "what filled the wait for turn 1 never ended",
+    ]
+
+
+def test_a_filler_that_ends_without_having_begun(filled: Call) -> None:
+    begun = rewritten(filled, lambda record: [] if isinstance(record, FillerBegins) else [record])
+    assert broken_promises(begun) == ["what filled the wait for turn 1 ended without having begun"]
+
+
+def test_a_filler_of_a_turn_that_is_over(filled: Call) -> None:
+    records = list(filled.records)
+    began = next(record for record in records if isinstance(record, FillerBegins))
+    ended = next(record for record in records if isinstance(record, FillerEnds))
+    last = records.pop()
+    late = [replace(began, sample=last.sample), replace(ended, sample=last.sample)]
+    broken = broken_promises(with_records(filled, [*records, *late, last]))
+    assert broken == ["answer 1 of turn 1 filled a wait that was none"]
+
+
+def test_more_of_a_filler_played_than_made(filled: Call) -> None:
+    def rewrite(record: Record) -> list[Record]:
+        return [replace(record, played_filler_samples=10**6)] if isinstance(record, AttemptSpent) else [record]
+
+    assert "more speech was played than made to fill a wait" in broken_promises(rewritten(filled, rewrite))[0]

@@ -16,10 +16,12 @@ from turnscope.core import (
     ClauseSettings,
     Completed,
     Endpointing,
+    Filler,
     InterruptionSettings,
     MinWords,
     PhaseProfile,
     SpeechEdgeSettings,
+    ThinkingSound,
     WordsPolicy,
 )
 from turnscope.providers import ScriptedLLM
@@ -179,6 +181,14 @@ def test_every_setting_of_a_settings_class_can_be_written(load: Load, key: str, 
     assert getattr(load(f"{FAKES}\n[agent.{key}]\n{text}\n{CALLER}").agent, key) == settings
 
 
+def test_a_filler_can_be_written(load: Load) -> None:
+    words = load(f'{FAKES}\n[agent.filler]\nkind = "words"\ntexts = ["One moment."]\nafter_s = 2\n{CALLER}')
+    assert words.agent.filler == Filler(texts=["One moment."], after_s=2)
+    sound = load(f'{FAKES}\n[agent.filler]\nkind = "sound"\nvolume = 0.5\n{CALLER}').agent.filler
+    assert isinstance(sound, ThinkingSound)
+    assert sound.volume == 0.5
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_scenarios(path: Path) -> None:
     assert load_scenario(path).script
@@ -251,6 +261,18 @@ BAD = {
     "setting of a policy out of range": (
         FAKES + '[agent.interruption]\npolicy = { kind = "words", transcripts = 9 }' + CALLER,
         "agent.interruption.policy.transcripts: must be between 1 and 4, got 9",
+    ),
+    "filler of no kind": (
+        FAKES + '[agent.filler]\ntexts = ["One moment."]' + CALLER,
+        "agent.filler.kind: is missing; one of words, sound",
+    ),
+    "filler without words": (
+        FAKES + '[agent.filler]\nkind = "words"\ntexts = []' + CALLER,
+        "agent.filler.texts: must be a list of texts, none of them empty, got []",
+    ),
+    "sound in a file": (
+        FAKES + '[agent.filler]\nkind = "sound"\nsamples = [0.1]' + CALLER,
+        "agent.filler.samples: it can only be given in code",
     ),
     "no such choice": (
         FAKES + '[agent.interruption]\nreaction = "shout"' + CALLER,

@@ -41,6 +41,9 @@ class Segment:
 RAMP_S = 0.02
 """Length of a change of level that is neither a stop nor a start, unless somebody says otherwise."""
 
+GAP_S = 0.02
+"""After a longer gap the voice stands still, and has nothing to fade out from. A shorter one is a late wake-up."""
+
 KEPT_S = 5.0
 """Speech that was played stays this long, so that it can be resumed from the start of a word."""
 
@@ -75,6 +78,7 @@ class Playback:
         """The newest fade, and how much of it was handed out."""
         self._tail_at = 0
         self._kept = round(KEPT_S * hz)
+        self._gap = round(GAP_S * hz)
         self._gain = 1.0
         self._target = 1.0
         self._ramp_left = 0
@@ -228,7 +232,8 @@ class Playback:
     def _fade(self, at: int) -> int:
         start = self._cursor
         stop = min(start + self.fade_samples, self._stop)
-        sounding, self._sounding = self._sounding, False
+        stands_still = bool(self.segments) and at - self.segments[-1].output_stop > self._gap
+        sounding, self._sounding = self._sounding and not stands_still, False
         if sounding and stop > start:
             self._tail = fade_out(self._source(start, stop), stop - start, from_gain=self._gain)
             self._tail_at = 0

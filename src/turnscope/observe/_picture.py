@@ -11,6 +11,8 @@ from turnscope.core import (
     CLOCK_HZ,
     AttemptStarted,
     Event,
+    FillerBegins,
+    FillerEnds,
     HeardWord,
     Interrupted,
     Resumed,
@@ -37,6 +39,10 @@ AUDIBLE = 0.003
 _FRAME = CLOCK_HZ // 100
 
 
+ASIDES = ("typed", "overlap", "no turn", "filler")
+"""Notes of phrases that are not what a turn says or is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateSpan(Span):
     """How long the session was in one state."""
@@ -54,7 +60,7 @@ class Phrase(Span):
         heard: The words that were heard; all of the caller's are.
         unheard: Words of the agent that had been written and were not heard.
         voiced: Where in it there is voice, so that words can be placed.
-        note: What to say of it besides: ``typed``, ``overlap``, ``no turn``, an outcome, or nothing.
+        note: What to say of it besides: ``typed``, ``overlap``, ``no turn``, ``filler``, an outcome, or nothing.
         told: The words and their places, where they are known.
     """
 
@@ -132,7 +138,11 @@ def picture(events: Iterable[Event], agent: Samples, length: int) -> Picture:
     events = tuple(events)
     turns = tuple(fold(events).turns)
     speech = caller_speech(events, length)
-    phrases = [*_caller_phrases(events, turns, speech, length), *_agent_phrases(events, turns, agent, length)]
+    phrases = [
+        *_caller_phrases(events, turns, speech, length),
+        *_agent_phrases(events, turns, agent, length),
+        *_fillers(events, agent),
+    ]
     overlaps = find_overlaps(events)
     marks = [*(stop_marks(turn) for turn in turns), *(_overlap_marks(overlap) for overlap in overlaps)]
     return Picture(
@@ -322,6 +332,20 @@ def _agent_phrases(events: Sequence[Event], turns: Sequence[TurnRecord], agent: 
                 told.get(turn.turn_id, ()),
             )
         )
+    return phrases
+
+
+def _fillers(events: Sequence[Event], agent: Samples) -> list[Phrase]:
+    """What was heard while an answer was late."""
+    phrases: list[Phrase] = []
+    begun: FillerBegins | None = None
+    for event in events:
+        if isinstance(event, FillerBegins):
+            begun = event
+        elif isinstance(event, FillerEnds) and begun is not None:
+            span, heard = Span(begun.sample, event.sample), begun.text or "(sound)"
+            voiced = _voiced(agent, span)
+            phrases.append(Phrase(span.start, span.stop, "agent", begun.turn_id, heard, "", voiced, "filler"))
     return phrases
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from turnscope.core import CLOCK_HZ, Event, Samples, to_samples
 from turnscope.observe._canvas import Canvas, Words, wrap
 from turnscope.observe._flags import place_flags
-from turnscope.observe._picture import Phrase, Picture, choose_strips, counted_summary, picture
+from turnscope.observe._picture import ASIDES, Phrase, Picture, choose_strips, counted_summary, picture
 from turnscope.observe._spans import Span, envelope, place_words, tick_label, tick_step_s
 from turnscope.observe._timeline_table import words_table
 
@@ -158,7 +158,7 @@ class _Strip:
         """The words of a phrase that belong into this strip, and the column at which they begin."""
         words: list[tuple[str, int, str]] = []
         if phrase.heard:
-            style = "italic" if phrase.note in ("overlap", "no turn", "typed") else ""
+            style = "italic" if phrase.note in ASIDES else ""
             places = phrase.words() or place_words(phrase.heard, (Span(phrase.start, phrase.start + 1),))
             words += [(word, phrase.start if not phrase.voiced else middle, style) for word, _, middle in places]
         elif phrase.who == "caller":

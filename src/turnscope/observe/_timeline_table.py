@@ -38,7 +38,7 @@ def words_table(whole: Picture, width: int, *, ascii_only: bool = False) -> Tabl
         overlap = overlaps.get(phrase.turn_id) if phrase.who == "caller" else None
         if overlap is not None:
             note = _overlap_note(overlap)
-        elif phrase.who == "caller":
+        elif phrase.who == "caller" or phrase.note == "filler":
             note = phrase.note or stopped_by.get(phrase.start, "")
         else:
             note = _note(turns[phrase.turn_id])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from turnscope.observe._picture import Phrase
+from turnscope.observe._picture import ASIDES, Phrase
 from turnscope.observe._spans import Span
 from turnscope.observe._svg import text_width
 
@@ -46,7 +46,7 @@ def lay_out_words(
         following = next((x_of(other.start) for other in mine[index + 1 :] if other.heard or other.unheard), limits[1])
         words = [(word, x_of(at)) for word, at, middle in _placed(phrase) if strip.start <= middle < strip.stop]
         if words:
-            layout.flow(words, "aside" if phrase.note in ("typed", "overlap", "no turn") else "heard")
+            layout.flow(words, "aside" if phrase.note in ASIDES else "heard")
         if phrase.unheard and strip.start <= phrase.stop < strip.stop:
             layout.pack(phrase.unheard.split(), x_of(phrase.stop) + 5, following - 10)
     return layout.pieces

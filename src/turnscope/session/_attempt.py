@@ -113,7 +113,7 @@ class Attempt:
             return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.filling.run)
-            await speaking.run(clauses)
+            await speaking.run(clauses, self.filling.finish)
             nursery.cancel_scope.cancel()
 
     @property
@@ -142,9 +142,16 @@ class Attempt:
         self.voice.pause()
 
     def duck(self, gain: float) -> None:
-        """Go down to `gain`; 1.0 comes up again."""
+        """Go down to `gain`."""
         self.filling.duck(gain)
         self.voice.duck(gain)
+
+    def resume(self) -> None:
+        """Speak on: from the start of the word that the pause cut, or up from the duck."""
+        self.filling.resume()
+        self.voice.duck(1.0)
+        if self.voice.playback.paused:
+            self.voice.resume(self.spoken.word_start(self.voice.playback.heard_until))
 
     def shut(self) -> tuple[int | None, int | None]:
         """Fall silent for ever. Returns what `Voice.shut` does, for whatever of it was being heard."""

@@ -63,13 +63,16 @@ class Filling:
         self.heard: int = 0
         """Samples of words that were heard, at the transport's rate."""
         self._order = order
-        self._options = request.voice or context.agent.voice
+        self._options = request.way_to_speak(context.agent.voice)
         self._context = replace(context, tts=MeteredTTS(context.tts, self.meter))
         self._answer = answer
         self._busy = busy
         self._number = 0
         self._count = 0
         self._asked = trio.Event()
+        self._at_rest = trio.Event()
+        """Nothing is being made, and no sound is being played."""
+        self._at_rest.set()
         self._wanted = False
         """It was asked for, and neither has the answer come nor was it stopped."""
         self._making = trio.CancelScope()
@@ -77,15 +80,25 @@ class Filling:
         """Its place at the gate, while it has one."""
         self._fade: tuple[int | None, int | None] = (None, None)
         """What `Voice.shut` said of the newest that was cut off."""
+        self._stepped_back = False
+        """It was cut off because the agent steps back, and nothing was heard since."""
         answer.on_speech = self._answered
 
     async def run(self) -> None:
         """Fill whenever that is asked for, until cancelled."""
         while True:
             await self._asked.wait()
-            self._asked = trio.Event()
-            with trio.CancelScope() as self._making:
-                await self._fill()
+            self._asked, self._at_rest = trio.Event(), trio.Event()
+            try:
+                with trio.CancelScope() as self._making:
+                    await self._fill()
+            finally:
+                self._at_rest.set()
+
+    async def finish(self) -> None:
+        """The answer is at its end: wait until nothing is being made any more, which a synthesizer may refuse."""
+        self._answered()
+        await self._at_rest.wait()
 
     def ask(self, number: int) -> None:
         """Fill the wait, if it is one still. It is filler `number` of the session."""
@@ -102,15 +115,21 @@ class Filling:
         """Have nothing more of it heard but a fade. Synchronous and idempotent.
 
         Returns:
-            What `Voice.shut` does, also if it was cut off before and its fade is still being heard.
+            What `Voice.shut` does, also if it was cut off before and nothing was heard since.
         """
         self._wanted = False
         self._making.cancel()
         if self._voice is not None:
-            self._fade = self._voice.shut()
+            self._fade, self._stepped_back = self._voice.shut(), cause == "stopped"
             self._end(self._voice, cause)
         last_sent, silence = self._fade
-        return (last_sent, silence) if silence is not None and silence > self._context.now() else (None, None)
+        fades = silence is not None and silence > self._context.now()
+        return (last_sent, silence) if fades or self._stepped_back else (None, None)
+
+    def resume(self) -> None:
+        """The agent does not step back any more. What was stopped is not begun again."""
+        self._stepped_back = False
+        self.duck(1.0)
 
     # Inside
 
@@ -121,7 +140,7 @@ class Filling:
             self.stop("answered")
 
     async def _fill(self) -> None:
-        filler = self._context.agent.filler
+        filler = self._context.agent.filler if self._wanted else None
         if isinstance(filler, ThinkingSound):
             await self._play(filler)
         elif filler is not None:
@@ -182,6 +201,7 @@ class Filling:
 
     def _begin(self, text: str) -> None:
         context, order = self._context, self._order
+        self._stepped_back = False
         context.publish(FillerBegins(context.now(), order.turn_id, order.attempt, text))
         if self._voice is not None:  # unless whoever was told has stopped it
             context.feed(FillerStarted(context.now(), order.turn_id))

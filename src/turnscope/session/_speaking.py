@@ -1,6 +1,7 @@
 """The voice's part of an attempt: from clauses through the synthesizer to the gate. It never touches the model."""
 
 import math
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -48,8 +49,14 @@ class Speaking:
         self.current: Synthesis | None = None
         """The clause whose turn it is, while not all of it has been made."""
 
-    async def run(self, clauses: trio.MemoryReceiveChannel[Clause]) -> None:
+    async def run(
+        self, clauses: trio.MemoryReceiveChannel[Clause], before_end: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Speak until `clauses` is closed and its last sample was played.
+
+        Args:
+            clauses: What is to be spoken.
+            before_end: Is waited for when all of it has been made. Until then the speech counts as standing still.
 
         Raises:
             ProviderError: The synthesizer failed. Speech before the clause at which it did was handed to the gate.
@@ -63,6 +70,8 @@ class Speaking:
                 await synthesis.play_out()
                 self.current = None
                 self._places.release()
+        if before_end is not None:
+            await before_end()
         self._voice.end()
         self._context.tell_complete(self._order.turn_id, self._spoken.text, self._voice)
         await self._voice.played.wait()

@@ -199,14 +199,11 @@ class Turn:
             self._attempt.duck(db_to_gain(self._attempt.context.agent.interruption.duck_db))
 
     def resume_speech(self) -> None:
-        """Speak on: from the start of the word that the pause cut, or up from the duck."""
+        """Speak on."""
         if self._attempt is not None:
-            voice = self._attempt.voice
-            self._attempt.duck(1.0)
-            if voice.playback.paused:
-                voice.resume(self._attempt.spoken.word_start(voice.playback.heard_until))
-            if voice.playback.ended:
-                self._context.tell_complete(self.turn_id, self._attempt.spoken.text, voice)
+            self._attempt.resume()
+            if self._attempt.voice.playback.ended:
+                self._context.tell_complete(self.turn_id, self._attempt.spoken.text, self._attempt.voice)
 
     def finish_sentence(self) -> None:
         """Speak to the end of the sentence, and say when that was. Idempotent."""
