@@ -2,24 +2,31 @@
 
 from dataclasses import replace
 
-from tests.core.floors import Bench, deeds, floor_settings
+from tests.core.floors import INTERRUPTION, Bench, deeds, floor_settings
 from turnscope.core import (
     AudioStalled,
     AudioWentOn,
+    CancelAttempt,
     EndTurn,
     FillerFinished,
     FillerStarted,
+    InterruptionSettings,
     InterruptTurn,
+    OpenTurn,
+    PhaseProfile,
+    Phases,
+    SpeechStarted,
     StartFiller,
     ToolsRunning,
+    WordsPolicy,
     YieldSpeech,
     to_samples,
 )
 
 
-def asked(at_most: int | None = 2) -> Bench:
+def asked(at_most: int | None = 2, interruption: InterruptionSettings = INTERRUPTION) -> Bench:
     """Turn 1 is being answered since 1.5 s, and waits are filled after 1 s."""
-    bench = Bench(replace(floor_settings(), filler_after_s=1.0, fillers_at_most=at_most))
+    bench = Bench(replace(floor_settings(interruption=interruption), filler_after_s=1.0, fillers_at_most=at_most))
     bench.asks(0.0, 1)
     return bench
 
@@ -55,6 +62,31 @@ def test_whoever_speaks_over_it_is_a_challenger_and_interrupts_the_turn() -> Non
     orders = [*bench.words(3.4, 2, "wait"), *bench.words(3.5, 2, "wait stop")]
     assert [order.turn_id for order in orders if isinstance(order, InterruptTurn)] == [1]
     assert not bench.floor.agent_is_audible
+
+
+def test_a_challenger_hears_nothing_that_was_said_before() -> None:
+    bench = filled()
+    orders = bench.feed(SpeechStarted(to_samples(2.7), to_samples(2.65), 0, "barge_in"))
+    [opened] = [order for order in orders if isinstance(order, OpenTurn)]
+    assert opened.listen_from == to_samples(1.0), "the caller's turn ended there"
+
+
+def test_whoever_was_going_on_when_it_began_is_not_also_a_challenger() -> None:
+    thinking = PhaseProfile(policy=WordsPolicy(min_speech_s=0.6), reaction="continue")
+    bench = asked(interruption=replace(INTERRUPTION, phases=Phases(thinking=thinking)))
+    bench.pass_time_until(2.5)
+    bench.speech_starts(2.55, profiles=("turn",))
+    bench.feed(FillerStarted(to_samples(2.6), 1))
+    orders = bench.speech_starts(2.65, 2.5, profiles=("barge_in",))
+    assert not [order for order in orders if isinstance(order, OpenTurn)]
+    assert [type(order) for order in deeds(bench.pass_time_until(3.2))] == [CancelAttempt]
+
+
+def test_an_answer_that_is_taken_back_is_not_waited_for() -> None:
+    bench = asked()
+    bench.speech_starts(2.0)
+    assert bench.deadline_s is not None
+    assert bench.deadline_s > 2.5
 
 
 def test_after_it_the_caller_goes_on_with_their_turn() -> None:

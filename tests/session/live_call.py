@@ -137,7 +137,7 @@ class LiveCall:
 
     def played_words(self, turn_id: int) -> list[str]:
         """The words of a turn whose samples have all passed the gate; one that was resumed may stand there twice."""
-        pieces = [item.samples for item in self.sent if item.turn_id == turn_id and "filler" not in item.response_id]
+        pieces = [item.samples for item in self.sent if item.turn_id == turn_id]
         return [word for word, _ in read_words(np.concatenate(pieces))] if pieces else []
 
     # The thread

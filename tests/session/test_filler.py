@@ -10,6 +10,7 @@ import trio
 
 from tests.session.calls import REPLY, agent, cough, heard_words, of_kind, speech, wait_for_event
 from tests.session.live_call import LiveCall
+from tests.session.test_clear import Watched as Transport
 from tests.session.tooling import clerk, slow
 from tests.session.watched import Watched
 from turnscope._errors import ConfigError
@@ -19,9 +20,11 @@ from turnscope.core import (
     AttemptCancelled,
     AttemptSpent,
     AttemptStarted,
+    AudioFinished,
     Completed,
     Decided,
     Failed,
+    FalseInterruption,
     Filler,
     FillerBegins,
     FillerEnds,
@@ -29,6 +32,8 @@ from turnscope.core import (
     Interrupted,
     InterruptionSettings,
     ProviderFailed,
+    Resumed,
+    SpeechComplete,
     SpeechStartsPlaying,
     ThinkingSound,
     TurnEnded,
@@ -37,7 +42,7 @@ from turnscope.core import (
     soft_tones,
 )
 from turnscope.providers import Rule, ScriptedLLM, SpeechChunk, VoiceOptions
-from turnscope.session import Agent, Session
+from turnscope.session import Agent, Session, open_session
 from turnscope.sim import Call, FakeTTS, HangUp, Moment, Step, broken_promises, encode_words, simulate
 
 WORDS = Filler(texts=["One moment please.", "Let me see."], after_s=1.0)
@@ -300,8 +305,20 @@ def test_a_cough_ends_it_and_the_answer_is_waited_for_aloud_again() -> None:
     assert (stopped.cause, played.cause) == ("stopped", "played")
     assert second.text == "Let me see."
     assert second.sample >= stopped.sample + s(1.0 + MADE_S)
+    assert len(of_kind(call, FalseInterruption)) == 1
     assert call.turns[0].outcome == Completed(REPLY)
     assert len(call.turns) == 1
+
+
+def test_a_silence_that_was_taken_back_is_not_that_of_an_interruption_later_on() -> None:
+    async def drive(session: Session) -> None:
+        await wait_for_event(session, lambda event: isinstance(event, Resumed))
+        await trio.sleep(0.5)
+        session.interrupt("user_clicked_stop")
+
+    call = held(thinker(9.0, echo_guard=False), cough(0.2, "agent_starts", length_s=0.3), drive=drive)
+    assert isinstance(call.turns[0].outcome, Interrupted)
+    assert call.turns[0].outcome.silence is None
 
 
 def test_a_nod_is_no_interruption() -> None:
@@ -406,6 +423,40 @@ def test_what_is_cut_off_while_the_wait_for_a_tool_is_filled_was_heard_up_to_the
     assert outcome.silence is not None
     assert cuts[0] < outcome.silence <= cuts[0] + s(0.05 + 0.02)
     assert not done.agent[outcome.silence :].any()
+
+
+async def test_only_what_is_on_its_way_to_the_caller_is_dropped() -> None:
+    """The answer has been heard in part before, and nothing of it is on its way."""
+    transport = Transport()
+    async with open_session(clerk(slow(9.0), filler=SOUND, tts=FakeTTS(real_time_factor=0)), transport) as session:
+        await session.send_text("moment please.")
+        await wait_for_event(session, lambda event: isinstance(event, FillerBegins))
+        await trio.sleep(0.3)
+        session.interrupt("user_clicked_stop")
+    assert [response_id for kind, response_id, *_ in transport.told if kind == "clear"] == ["1.1.filler1"]
+
+
+def test_an_agent_that_is_to_finish_its_sentence_stops_filling() -> None:
+    async def drive(session: Session) -> None:
+        await wait_for_event(session, lambda event: isinstance(event, FillerBegins))
+        await trio.sleep(0.3)
+        session.end("goodbye", finish="sentence")
+
+    who = clerk(slow(9.0), filler=SOUND, tts=FakeTTS(real_time_factor=0))
+    call = simulate(who, [speech("moment please.", 0.2), HangUp(Moment(20))], seed=1, drive=drive)
+    assert broken_promises(call) == []
+    [began], [ended] = of_kind(call, FillerBegins), of_kind(call, FillerEnds)
+    assert ended.cause == "stopped"
+    assert s(0.3) <= ended.sample - began.sample <= s(0.32)
+
+
+def test_it_is_known_when_an_answer_ends_that_waits_behind_words() -> None:
+    call = held(thinker(0, llm=ScriptedLLM([], fallback="Two lattes.", first_token_s=1.2)))
+    [complete] = [record for record in call.records if isinstance(record, SpeechComplete)]
+    [began], [ended] = of_kind(call, FillerBegins), of_kind(call, FillerEnds)
+    assert began.sample < complete.sample < ended.sample
+    [finished] = [record for record in call.records if isinstance(record, AudioFinished)]
+    assert complete.stop == finished.sample
 
 
 # Settings
