@@ -350,7 +350,7 @@ class Session(RuleBasedStateMachine):
             case StartFiller():
                 assert turn.holds_the_floor
                 assert not turn.yielded
-                assert not self.speaking, "not while the caller makes a sound"
+                assert not self.floor._speaking, "not while the caller makes a sound that somebody listens to"
                 assert not turn.filling
                 turn.filler_ordered = True
             case CancelAttempt(_, attempt):

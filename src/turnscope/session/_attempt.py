@@ -155,10 +155,7 @@ class Attempt:
 
     def shut(self) -> tuple[int | None, int | None]:
         """Fall silent for ever. Returns what `Voice.shut` does, for whatever of it was being heard."""
-        times = (
-            self.filling.stop(),
-            self.voice.shut(),
-        )  # what is on its way to the caller is the filler's, if there is one
+        times = (self.filling.stop(), self.voice.shut())  # in the order of the gate
         return max(times, key=lambda sent_and_silent: -1 if sent_and_silent[1] is None else sent_and_silent[1])
 
     def cancel(self, cause: str) -> None:
