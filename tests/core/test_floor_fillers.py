@@ -10,6 +10,7 @@ from turnscope.core import (
     EndTurn,
     FillerFinished,
     FillerStarted,
+    FlushUtterance,
     InterruptionSettings,
     InterruptTurn,
     OpenTurn,
@@ -117,3 +118,15 @@ def test_a_model_that_pauses_is_not_talked_into_and_one_that_waits_for_tools_is(
         assert (StartFiller(1, 0) in bench.orders) is tools
         bench.feed(AudioWentOn(to_samples(5.5), 1))
         assert bench.deadline_s is None
+
+
+def test_a_turn_that_was_cut_for_its_length_hears_no_more_when_it_is_filled() -> None:
+    """Found by the machine of the Floor: else two listen to the next words."""
+    bench = Bench(replace(floor_settings(), filler_after_s=1.0))
+    bench.speech_starts(0.1)
+    bench.words(5.0, 1, "two lattes")
+    bench.pass_time_until(10.5)
+    bench.speech_stops(10.8)
+    assert StartFiller(1, 0) in bench.pass_time_until(11.5)
+    assert FlushUtterance(1) in bench.feed(FillerStarted(to_samples(11.6), 1))
+    assert [type(order) for order in deeds(bench.speech_starts(12.0)) if isinstance(order, OpenTurn)] == [OpenTurn]

@@ -248,7 +248,7 @@ class Session(RuleBasedStateMachine):
 
     def feed(self, item: FloorInput) -> list[Order]:
         self.log.append(json.dumps(input_to_dict(item)))
-        one_step = not (isinstance(item, DeadlineReached) or self.floor._ignored) and (
+        one_step = not (isinstance(item, DeadlineReached | AttemptCommitted) or self.floor._ignored) and (
             self.floor.deadline is None or self.floor.deadline > item.sample
         )
         orders = self.floor.receive(item)
@@ -538,6 +538,10 @@ class Session(RuleBasedStateMachine):
     def answer_ends(self, data: st.DataObject, fails: bool) -> None:
         turn_id = self.pick(data, self.which(attempt=True))
         turn = self.turns[turn_id]
+        if self.floor.deadline is not None and self.floor.deadline <= self.now:
+            self.feed(DeadlineReached(self.now))  # it comes first, and may take the answer back
+            if not turn.attempt:
+                return
         fails = fails or turn.yielded  # whoever has stepped back does not get to their end
         turn.over, turn.attempt, turn.listens, turn.hears = True, False, False, False
         self.feed(TurnFailed(self.now, turn_id, "llm", "broke") if fails else AudioFinished(self.now, turn_id))

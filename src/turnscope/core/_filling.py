@@ -45,8 +45,11 @@ class Filling(Quiet):
         holder = self._holder
         if holder is not None and holder.turn_id == item.turn_id:
             holder.filling_since = self._now
-            if holder.hearing is not None and holder.returning is None:
-                self._bind(holder.hearing)
+            hearing = holder.hearing
+            if hearing is not None and holder.returning is None:
+                self._bind(hearing)
+                if not (hearing.flushed or hearing.broken):  # it was cut off for its length
+                    self._flush(hearing)
 
     def _filler_finished(self, item: inp.FillerFinished) -> None:
         holder = self._holder

@@ -322,6 +322,8 @@ class Floor(HandingOver):
     # Endings
 
     def _joined(self, turn_id: int) -> None:
+        if turn_id not in self._joining | self._zombies | {self._muted}:
+            return
         if self._muted == turn_id:
             self._muted = None
         self._joining.discard(turn_id)

@@ -40,6 +40,7 @@ class ToolWaiting(Saying):
         if holder.hearing.attempts == item.attempt and not holder.due:
             returning = holder.returning
             self._make_final(holder)
+            self._end_step()
             if returning is not None:
                 self._challenge_instead(holder, returning)
             elif "barge_in" in self._speaking and self._heard is None:
