@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from turnscope.sim import Clip, ClipResult, Label, PerMinute, Rate, evaluation_to_dict, summarize
+from turnscope.observe import PerMinute, Rate
+from turnscope.sim import Clip, ClipResult, Label, evaluation_to_dict, summarize
 
 
 def result(label: Label, *, error: str = "", kind: str = "", speaker: str = "", **keys: object) -> ClipResult:

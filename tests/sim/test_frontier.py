@@ -4,6 +4,7 @@ import numpy as np
 
 from turnscope import Agent, ScriptedLLM
 from turnscope.core import CLOCK_HZ, Evidence, MinSpeech, WordsPolicy
+from turnscope.observe import PerMinute, Rate
 from turnscope.sim import (
     MONOLOGUE,
     Clip,
@@ -13,8 +14,6 @@ from turnscope.sim import (
     KeptTTS,
     Label,
     Observed,
-    PerMinute,
-    Rate,
     encode_words,
     frontier,
     observe_clips,

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from turnscope._errors import AudioError
 from turnscope.core import Samples, from_pcm16, resample
-from turnscope.transports import read_audio, write_wav
+from turnscope.transports import read_audio, read_channels, write_wav
 
 HZ = 16_000
 
@@ -54,6 +54,17 @@ def test_any_format_rate_and_number_of_channels_becomes_mono_at_the_rate_wanted(
     soundfile.write(tmp_path / f"in.{suffix}", stereo, 44_100, subtype=subtype)
     expected = resample(stereo.mean(axis=1, dtype=np.float32), 44_100, HZ)
     np.testing.assert_allclose(read_audio(tmp_path / f"in.{suffix}", HZ), expected, atol=4e-5)
+
+
+def test_the_channels_of_a_recording_can_be_had_apart(tmp_path: Path) -> None:
+    stereo = from_pcm16((noise(150_000, 2) * 32_000).astype(np.int16))
+    write_wav(tmp_path / "call.wav", stereo, HZ)
+    left, right = read_channels(tmp_path / "call.wav", HZ)
+    np.testing.assert_array_equal(np.stack([left, right], axis=1), stereo)
+    (alone,) = read_channels(tmp_path / "call.wav", HZ)[:1]
+    assert len(alone) == 150_000
+    with pytest.raises(AudioError, match=r"gone.wav: there is no such file"):
+        read_channels(tmp_path / "gone.wav", HZ)
 
 
 def test_a_recording_longer_than_a_block_is_read_without_a_seam(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from turnscope.sim import GOALS, Evaluation, FrontierPoint, Latency, PerMinute, Rate
+from turnscope.observe import Latency, PerMinute, Rate
+from turnscope.sim import GOALS, Evaluation, FrontierPoint
 
 __all__ = ["evaluation_lines", "frontier_lines"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from turnscope._errors import AudioError, ConfigError, TurnscopeError
 from turnscope._version import __version__
-from turnscope.cli import _corpus, _evaluate, _simulate
+from turnscope.cli import _corpus, _evaluate, _score, _simulate
 
 __all__ = ["main"]
 
@@ -61,4 +61,5 @@ def _parser() -> argparse.ArgumentParser:
     _simulate.add_to(commands)
     _corpus.add_to(commands)
     _evaluate.add_to(commands)
+    _score.add_to(commands)
     return parser

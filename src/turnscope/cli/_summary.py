@@ -25,24 +25,31 @@ def _interruption(turn: Json, report: Json) -> Iterator[str]:
     if labelled is not None and labelled["label"] is not None:
         name = report["labels"][labelled["label"]]["name"]
         yield f"  the caller's speech in {name!r} begins at {labelled['labelled_onset_s']:.3f} s (by the scenario)"
-        yield from _steps(labelled)
+        yield from _steps(labelled, turn["stop"])
     elif turn["interruption"]["onset_s"] is not None:
         yield f"  the caller's speech begins at {turn['interruption']['onset_s']:.3f} s (as it was detected)"
-        yield from _steps(turn["latency"])
+        yield from _steps(turn["latency"], turn["stop"])
     audio = turn["audio"]
     if audio is not None:
         rest = "no sample" if audio["silent_after"] else f"{audio['samples_after_silence']} samples"
         yield f"  {'':>8}  after its silence, agent.wav holds {rest} of that turn"
 
 
-def _steps(times: Json) -> Iterator[str]:
+def _steps(times: Json, stop: Json) -> Iterator[str]:
     for key, what in (
         ("onset_to_yield_s", "the agent has stepped back"),
         ("onset_to_silence_s", "it is silent, its fade included"),
         ("onset_to_decision_s", "it is sure: the turn is cancelled"),
     ):
         if times[key] is not None:
-            yield f"  {'+' + format(times[key] * 1000, '.0f'):>5} ms  {what}"
+            yield _step(times[key], what)
+    if times["onset_to_decision_s"] is not None and stop["cancel_to_last_task_s"] is not None:
+        joined_s = times["onset_to_decision_s"] + stop["decision_to_cancel_s"] + stop["cancel_to_last_task_s"]
+        yield _step(joined_s, "its last task has ended")
+
+
+def _step(since_s: float, what: str) -> str:
+    return f"  {'+' + format(since_s * 1000, '.0f'):>5} ms  {what}"
 
 
 def _whole(report: Json) -> str:

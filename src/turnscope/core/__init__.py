@@ -19,6 +19,7 @@ from turnscope.core._edges import (
     SpeechEnded,
 )
 from turnscope.core._endpointing import Completeness, Endpointing, completeness
+from turnscope.core._event_reading import event_from_dict
 from turnscope.core._events import (
     AnswerHeld,
     AttemptCancelled,
@@ -419,6 +420,7 @@ __all__ = [
     "db_to_gain",
     "echo_score",
     "estimate_tokens",
+    "event_from_dict",
     "event_to_dict",
     "fade_in",
     "fade_out",

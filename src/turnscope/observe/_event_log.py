@@ -1,11 +1,14 @@
 """The event log: every event and every input of the Floor as JSON, one object a line. Synchronous; misses nothing."""
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 
-from turnscope.core import Event, FloorInput, event_to_dict, input_to_dict
+from turnscope._errors import ConfigError, ProtocolError
+from turnscope.core import Event, FloorInput, event_from_dict, event_to_dict, input_to_dict
 
-__all__ = ["EventLog"]
+__all__ = ["EventLog", "read_events"]
 
 
 class EventLog:
@@ -27,3 +30,31 @@ class EventLog:
     def text(self) -> str:
         """All lines so far, if they are kept here."""
         return "".join(self._lines)
+
+
+def read_events(path: str | os.PathLike[str]) -> tuple[Event, ...]:
+    """The events of a log that an `EventLog` wrote; inputs of the Floor in it are passed over.
+
+    Raises:
+        ConfigError: The file cannot be read, or a line is no event. The message names the file and the line.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    return tuple(
+        event
+        for number, line in enumerate(lines, 1)
+        if line.strip() and (event := _event(line, f"{path}:{number}")) is not None
+    )
+
+
+def _event(line: str, where: str) -> Event | None:
+    try:
+        data = json.loads(line)
+        if not isinstance(data, dict):
+            raise ProtocolError("must be a JSON object")
+        return None if "input" in data else event_from_dict(data)
+    except (json.JSONDecodeError, ProtocolError) as error:
+        raise ConfigError(f"{where}: {error}") from error

@@ -30,6 +30,7 @@ from turnscope.core import (
     fold_spend,
 )
 from turnscope.observe._picture import Overlap, find_overlaps, spoken_parts, user_texts
+from turnscope.observe._stops import last_sound, stop_of, stop_to_dict, until_next
 
 __all__ = ["make_report"]
 
@@ -186,6 +187,7 @@ def _turn(
         "blamed": blamed,
         "latency": {name: _rounded(value) for name, value in asdict(turn.latency).items()},
         "interruption": _interruption(turn, outcome) if isinstance(outcome, Interrupted) else None,
+        "stop": None if (times := stop_of(turn, turns, agent)) is None else stop_to_dict(times),
         "audio": _measured(turn, outcome, turns, agent) if isinstance(outcome, Interrupted) else None,
         "labelled": _labelled(turn, matched) if _interrupting_onset(turn) is not None else None,
     }
@@ -233,10 +235,7 @@ def _measured(turn: TurnRecord, outcome: Interrupted, turns: Sequence[TurnRecord
     start, decision, silence = turn.audio_started, outcome.cause.decision, outcome.silence
     if start is None:
         return None
-    later = [other.audio_started for other in turns if other.audio_started is not None and other.audio_started > start]
-    stop = min([*later, len(agent)])
-    sounding = np.flatnonzero(agent[start:stop])
-    last = start + int(sounding[-1]) if len(sounding) else None
+    stop, last = until_next(turn, turns, agent), last_sound(turn, turns, agent)
     due = min(decision if silence is None else silence, stop)
     after = int(np.count_nonzero(agent[due:stop]))
     return {

@@ -8,16 +8,7 @@ from turnscope.sim._corpus_noise import NOISES, hum, noise
 from turnscope.sim._corpus_rooms import ROOMS, echo_path, in_room
 from turnscope.sim._corpus_voices import ENGINES, Speaker, find_speakers
 from turnscope.sim._evaluating import MONOLOGUE, MakeAgent, observe_clips, play_clips
-from turnscope.sim._evaluation import (
-    GOALS,
-    Cell,
-    Evaluation,
-    Latency,
-    PerMinute,
-    Rate,
-    evaluation_to_dict,
-    summarize,
-)
+from turnscope.sim._evaluation import GOALS, Cell, Evaluation, evaluation_to_dict, summarize
 from turnscope.sim._evaluation_agent import agent_to_evaluate
 from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
@@ -53,14 +44,11 @@ __all__ = [
     "HangUp",
     "KeptTTS",
     "Label",
-    "Latency",
     "MakeAgent",
     "Moment",
     "Observed",
-    "PerMinute",
     "Placed",
     "Play",
-    "Rate",
     "Scenario",
     "Speaker",
     "Split",

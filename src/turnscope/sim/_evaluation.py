@@ -1,8 +1,7 @@
 """What came of a corpus, added up: how many interruptions were yielded to, how fast, and what was talked through.
 
-Pure arithmetic over `ClipResult`. Rates carry the interval of E. B. Wilson, "Probable Inference, the Law of Succession,
-and Statistical Inference", JASA 22 (1927): it holds for few clips and for rates of 0 and 1, too. Names and definitions
-of the three headline numbers are those of the τ-voice benchmark: R_Y, L_Y and S_BC.
+Pure arithmetic over `ClipResult`. The three headline numbers are those that the τ-voice benchmark calls R_Y, L_Y and
+S_BC.
 """
 
 import math
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+from turnscope.observe import Latency, PerMinute, Rate, latency_of
 from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import Label
 
@@ -17,16 +17,9 @@ __all__ = [
     "GOALS",
     "Cell",
     "Evaluation",
-    "Latency",
-    "PerMinute",
-    "Rate",
     "evaluation_to_dict",
-    "latency_of",
     "summarize",
 ]
-
-Z95 = 1.959964
-"""Of the normal distribution: the interval holds the truth in 95 cases of 100."""
 
 GOALS: Mapping[str, float] = MappingProxyType(
     {
@@ -41,78 +34,6 @@ GOALS: Mapping[str, float] = MappingProxyType(
 
 FEWEST = 5
 """A cell of fewer clips is not called weak: too little is known of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many of so many.
-
-    Attributes:
-        count: How many.
-        of: Of how many.
-    """
-
-    count: int
-    of: int
-
-    @property
-    def value(self) -> float:
-        """The share, 0 to 1; NaN of nothing."""
-        return self.count / self.of if self.of else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval; 0 to 1 of nothing."""
-        if not self.of:
-            return 0.0, 1.0
-        share, spread = self.value, Z95**2 / self.of
-        centre = (share + spread / 2) / (1 + spread)
-        half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / self.of + spread / (4 * self.of))
-        low = 0.0 if self.count == 0 else max(0.0, centre - half)
-        return low, 1.0 if self.count == self.of else min(1.0, centre + half)
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How long something took, in seconds, where it happened.
-
-    Attributes:
-        n: How often it happened.
-        p50: The median; NaN if it never did.
-        p95: The 95th percentile: of 100 times, the 95th.
-    """
-
-    n: int
-    p50: float
-    p95: float
-
-
-@dataclass(frozen=True, slots=True)
-class PerMinute:
-    """Events in some minutes.
-
-    Attributes:
-        count: How many.
-        minutes: In how many.
-    """
-
-    count: int
-    minutes: float
-
-    @property
-    def value(self) -> float:
-        """How many a minute; NaN in no time."""
-        return self.count / self.minutes if self.minutes else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of a Poisson rate, by Byar's approximation (Breslow and Day, 1987, volume II, 2.13)."""
-        if not self.minutes:
-            return 0.0, math.inf
-        below, above = self.count, self.count + 1
-        low = 0.0 if not below else below * (1 - 1 / (9 * below) - Z95 / (3 * math.sqrt(below))) ** 3
-        high = above * (1 - 1 / (9 * above) + Z95 / (3 * math.sqrt(above))) ** 3
-        return low / self.minutes, high / self.minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +118,6 @@ def _is_right(result: ClipResult) -> bool:
 
 def _rate(results: Sequence[ClipResult], right: Callable[[ClipResult], bool]) -> Rate:
     return Rate(sum(map(right, results)), len(results))
-
-
-def latency_of(values: Iterable[float | None]) -> Latency:
-    """The latency of what happened; None is what did not."""
-    known = sorted(value for value in values if value is not None)
-    return Latency(len(known), _quantile(known, 0.5), _quantile(known, 0.95))
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that `share` of all do not exceed."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
 def _per_minute(results: Sequence[ClipResult], count: Callable[[ClipResult], int]) -> PerMinute:

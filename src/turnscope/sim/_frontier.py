@@ -18,8 +18,8 @@ from turnscope.core import (
     Verdict,
     WordsPolicy,
 )
+from turnscope.observe import Latency, PerMinute, Rate, latency_of
 from turnscope.sim._corpus import Clip
-from turnscope.sim._evaluation import Latency, PerMinute, Rate, latency_of
 
 __all__ = ["POLICIES", "FrontierPoint", "Observed", "Observing", "frontier"]
 

@@ -1,6 +1,6 @@
 """MOVES AUDIO: between a caller and a session."""
 
-from turnscope.transports._files import read_audio, write_wav
+from turnscope.transports._files import read_audio, read_channels, write_wav
 from turnscope.transports._memory import MemoryCaller, MemoryTransport, OutputCleared, OutputFrame, memory_pair
 from turnscope.transports._packets import PacketCaller, PacketInput, PacketTransport, packet_pair
 from turnscope.transports._protocols import InputFrame, Playhead, Provenance, Transport
@@ -22,5 +22,6 @@ __all__ = [
     "memory_pair",
     "packet_pair",
     "read_audio",
+    "read_channels",
     "write_wav",
 ]

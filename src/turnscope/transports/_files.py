@@ -4,7 +4,7 @@ import contextlib
 import os
 import struct
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,10 +15,13 @@ import soundfile
 from turnscope._errors import AudioError
 from turnscope.core import Resampler, Samples, to_pcm16
 
-__all__ = ["read_audio", "write_wav"]
+__all__ = ["read_audio", "read_channels", "write_wav"]
 
 BLOCK_FRAMES = 1 << 16
 """How much is read at once, so that a long recording is never held at its own rate and width."""
+
+Block = npt.NDArray[np.float32]
+"""Some frames of a recording, shape ``(frames, channels)``."""
 
 WAV_HEADER_BYTES = 44
 WAV_MAX_BYTES = (1 << 32) - 1
@@ -42,14 +45,48 @@ def read_audio(path: str | os.PathLike[str], hz: int) -> Samples:
     Raises:
         AudioError: The file is missing, is not audio, is damaged, or holds NaN or infinity. The message names it.
     """
-    path = Path(path)
+    (mono,) = _read(Path(path), hz, _mixed)
+    return mono
+
+
+def read_channels(path: str | os.PathLike[str], hz: int) -> tuple[Samples, ...]:
+    """A recording at `hz`, each of its channels for itself: as `read_audio`, but nothing is mixed.
+
+    Args:
+        path: A file as for `read_audio`.
+        hz: The rate wanted.
+
+    Returns:
+        As many arrays of the same length as the recording has channels.
+
+    Raises:
+        AudioError: As for `read_audio`.
+    """
+    return _read(Path(path), hz, _apart)
+
+
+def _read(path: Path, hz: int, tracks_of: Callable[[Block], list[Samples]]) -> tuple[Samples, ...]:
     try:
         with _opened(path) as recording:
-            resampler = Resampler(recording.samplerate, hz)
-            blocks = [resampler.process(block) for block in _mono_blocks(recording)]
-            return np.concatenate([*blocks, resampler.flush()])
+            count = len(tracks_of(np.zeros((1, recording.channels), np.float32)))
+            resamplers = [Resampler(recording.samplerate, hz) for _ in range(count)]
+            pieces: list[list[Samples]] = [[] for _ in range(count)]
+            for block in _blocks(recording):
+                for piece, resampler, track in zip(pieces, resamplers, tracks_of(block), strict=True):
+                    piece.append(resampler.process(track))
+            return tuple(
+                np.concatenate([*piece, resampler.flush()]) for piece, resampler in zip(pieces, resamplers, strict=True)
+            )
     except AudioError as error:
         raise AudioError(f"{path}: {error}") from error.__cause__
+
+
+def _mixed(block: Block) -> list[Samples]:
+    return [block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)]
+
+
+def _apart(block: Block) -> list[Samples]:
+    return [block[:, channel].copy() for channel in range(block.shape[1])]
 
 
 @contextlib.contextmanager
@@ -94,17 +131,17 @@ def _check_wav_length(path: Path) -> None:
             file.seek(size + size % 2, os.SEEK_CUR)
 
 
-def _mono_blocks(recording: soundfile.SoundFile) -> Iterator[Samples]:
+def _blocks(recording: soundfile.SoundFile) -> Iterator[Block]:
     expected = recording.frames
     read = 0
     while True:
-        block: npt.NDArray[np.float32] = recording.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        block: Block = recording.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
         if not block.size:
             break
         if not np.isfinite(block).all():
             raise AudioError("holds NaN or infinity")
         read += len(block)
-        yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        yield block
     if read < expected:
         raise AudioError(f"damaged: it ends after {read} of {expected} samples")
 
