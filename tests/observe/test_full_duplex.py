@@ -24,9 +24,9 @@ def test_of_overlaps_that_end_together_the_shortest_counts() -> None:
 
 
 def test_the_response_latency_is_the_gap_to_the_agent_s_next_speech() -> None:
-    duplex = score_full_duplex(spoke((0, 1), (2, 3), (8, 9)), spoke((3.5, 5)))
-    assert list(duplex.gaps) == spoke((3, 3.5))
-    assert duplex.response_latency.mean == 0.5
+    duplex = score_full_duplex(spoke((0, 1), (2, 3), (8, 9)), spoke((2.5, 2.8), (3.5, 5)))
+    assert list(duplex.gaps) == spoke((1, 2.5), (3, 3.5))
+    assert duplex.response_latency.mean == 1.0
 
 
 def test_a_turn_is_taken_by_speaking_for_a_second() -> None:

@@ -97,6 +97,10 @@ def test_what_is_not_meant_for_the_agent_is_ignored_while_it_speaks_and_while_it
         assert panel.response_rate == Rate(0, 0)
 
 
+def test_a_tic_is_ignored_for_more_than_a_second() -> None:
+    assert score([said(2, 2.4, "vocal_tic")], spoke((0, 3.0))).rate("vocal_tic") == Rate(0, 1)
+
+
 def test_the_agent_interrupts_when_it_begins_while_the_caller_speaks() -> None:
     panel = score([said(0, 3), said(10, 11)], spoke((1, 1.5), (2, 2.5), (3.5, 5), (11.5, 12)))
     assert panel.agent_interruptions == Rate(2, 2)

@@ -1,14 +1,15 @@
 """Whole calls, scored by their tracks alone: what comes out is what the simulator knows to be true."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.observe.calls import barge_in, cough, held, overlap
+from tests.observe.calls import barge_in, cough, held, overlap, say
 from turnscope import ConfigError
-from turnscope.core import CLOCK_HZ, Interrupted, Samples
+from turnscope.core import CLOCK_HZ, Interrupted, Samples, TurnEnded
 from turnscope.observe import (
     CallerSegment,
     EventLog,
@@ -25,7 +26,7 @@ from turnscope.observe import (
     stop_times,
 )
 from turnscope.providers import EnergyVAD, SileroVAD
-from turnscope.sim import Call, HangUp, Moment
+from turnscope.sim import Call, FakeVAD, HangUp, Moment
 from turnscope.transports import read_audio
 
 EAR = EnergyVAD(adapt_s=10)
@@ -61,6 +62,20 @@ def test_speech_is_found_where_it_is_to_the_window() -> None:
         assert abs(found.start / CLOCK_HZ - start_s) <= WINDOW_S
         assert abs(found.stop / CLOCK_HZ - stop_s) <= WINDOW_S
     assert find_speech(silence(0), EAR) == ()
+
+
+def test_speech_ends_with_the_track_at_the_latest() -> None:
+    (found,) = find_speech(track(silence(1), tone(1.003)), EAR)
+    assert found.stop == 32_048
+    (found,) = find_speech(tone(1.003), Certain())
+    assert found == Span(0, 16_048)
+
+
+class Certain(FakeVAD):
+    """Believes that somebody speaks all the time."""
+
+    def process(self, window: Samples) -> float:
+        return 1.0
 
 
 def test_a_detector_of_another_rate_is_refused() -> None:
@@ -152,6 +167,24 @@ def test_the_words_that_were_understood_say_what_a_nod_and_a_cough_are() -> None
     ]
     assert made.interaction.rate("backchannel") == Rate(1, 1)
     assert score(call).interaction.yield_rate == Rate(0, 1), "without events, it is taken for an interruption"
+
+
+def test_a_nod_that_nobody_speaks_over_is_an_answer_and_speech_of_which_nothing_is_known_is_speech() -> None:
+    call = held(say("yes", 0.5, "agent_stops"), HangUp(Moment(1, "agent_stops", 2)))
+    assert [segment.kind for segment in score(call, events=call.events).caller] == ["speech", "speech"]
+    assert [segment.kind for segment in score(call, events=call.events[:1]).caller] == ["speech", "speech"]
+
+
+def test_labels_count_more_than_the_words_that_were_understood() -> None:
+    call = overlap()
+    labels = [CallerSegment(call.placed[1].start, call.placed[1].stop, "non_directed")]
+    assert "backchannel" not in {segment.kind for segment in score(call, events=call.events, labels=labels).caller}
+
+
+def test_of_a_task_that_was_left_behind_no_end_is_told() -> None:
+    events = [replace(event, joined=False) if isinstance(event, TurnEnded) else event for event in barge_in().events]
+    (stop,) = stop_times(events, barge_in().agent)
+    assert (stop.last_task, stop.cancel_to_last_task_s) == (None, None)
 
 
 def test_a_nod_for_which_the_agent_stops_is_its_error() -> None:
