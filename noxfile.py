@@ -39,15 +39,15 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, those with real speech models included, and report branch coverage."""
-    session.install(".[local,webrtc]", *group("tests"))
+    """Run the tests, those with real speech models and a cluster included, and report branch coverage."""
+    session.install(".[local,webrtc,dask,parquet,plots]", *group("tests"))
     arguments = ("-n", WORKERS, "--cov", "--cov-report=term", "-m", "not slow", *session.posargs)
     session.run("pytest", *arguments, env=ONE_THREAD)
 
 
 @nox.session
 def tests_core(session: nox.Session) -> None:
-    """Run the tests that need no speech models where none are installed."""
+    """Run the tests that need none of the extras where none are installed."""
     session.install(".", *group("tests"))
     session.run("pytest", "-n", WORKERS, "-m", "not slow and not models", *session.posargs, env=ONE_THREAD)
 
@@ -86,7 +86,7 @@ def features(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Run every example: scripts by Python, tests by pytest, scenarios by the simulator."""
     session.install(".[local]", *group("tests"))
-    for scenario in sorted(Path("examples").rglob("*.toml")):
+    for scenario in sorted(set(Path("examples").rglob("*.toml")) - set(Path("examples").rglob("*.grid.toml"))):
         session.run("turnscope", "simulate", str(scenario), "--out", f"out/examples/{scenario.stem}")
     for script in sorted(Path("examples").rglob("*.py")):
         if not script.name.startswith(("test_", "conftest", "_")):

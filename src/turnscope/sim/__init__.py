@@ -13,12 +13,17 @@ from turnscope.sim._evaluation_agent import agent_to_evaluate
 from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 from turnscope.sim._frontier import POLICIES, FrontierPoint, Observed, frontier
+from turnscope.sim._grid import Grid, Setting, load_grid
 from turnscope.sim._kept_voice import KeptTTS
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._scenario import Scenario, load_scenario
 from turnscope.sim._simulate import Call, Drive, simulate, simulate_async
+from turnscope.sim._sweep_plot import write_plot
+from turnscope.sim._sweep_table import clips_csv, pareto, sweep_rows, table_csv, write_parquet
+from turnscope.sim._sweeping import SweptSetting, sweep
 from turnscope.sim._virtual import StandstillError, VirtualCompute, run_virtual, seeded_scheduler
 from turnscope.sim._wordcode import LEVEL, encode_words, read_words
+from turnscope.sim._workers import LostJob, Workers, dask_workers, local_workers, run_jobs
 
 __all__ = [
     "ENGINES",
@@ -41,22 +46,29 @@ __all__ = [
     "FakeTTS",
     "FakeVAD",
     "FrontierPoint",
+    "Grid",
     "HangUp",
     "KeptTTS",
     "Label",
+    "LostJob",
     "MakeAgent",
     "Moment",
     "Observed",
     "Placed",
     "Play",
     "Scenario",
+    "Setting",
     "Speaker",
     "Split",
     "StandstillError",
     "Step",
+    "SweptSetting",
     "VirtualCompute",
+    "Workers",
     "agent_to_evaluate",
     "broken_promises",
+    "clips_csv",
+    "dask_workers",
     "echo_path",
     "encode_words",
     "evaluation_to_dict",
@@ -65,16 +77,25 @@ __all__ = [
     "hum",
     "in_room",
     "load_corpus",
+    "load_grid",
     "load_scenario",
+    "local_workers",
     "make_corpus",
     "noise",
     "observe_clips",
+    "pareto",
     "play_clips",
     "read_words",
+    "run_jobs",
     "run_virtual",
     "seeded_scheduler",
     "simulate",
     "simulate_async",
     "summarize",
+    "sweep",
+    "sweep_rows",
+    "table_csv",
     "write_manifest",
+    "write_parquet",
+    "write_plot",
 ]

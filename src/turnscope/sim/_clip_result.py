@@ -21,6 +21,9 @@ class ClipResult:
         onset_to_yield_s: From the labelled onset to the agent's first step back; None if it did not.
         onset_to_decision_s: To the decision that it is an interruption.
         onset_to_silence_s: To the agent's last sample.
+        spoken_over: The agent was speaking at the onset.
+        fell_silent_s: From the onset until the agent had fallen silent for longer than a pause between two sentences,
+            in its track, whyever it did; None if it spoke on.
         evidence: What decided, for the last decision.
         text: What had been understood by then.
         error: Why the clip could not be played; everything else is then empty.
@@ -35,6 +38,8 @@ class ClipResult:
     onset_to_yield_s: float | None = None
     onset_to_decision_s: float | None = None
     onset_to_silence_s: float | None = None
+    spoken_over: bool = False
+    fell_silent_s: float | None = None
     evidence: str = ""
     text: str = ""
     error: str = ""

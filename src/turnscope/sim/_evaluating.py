@@ -4,12 +4,14 @@ Virtual time: what the models compute is charged at its modelled cost, so latenc
 the same on every machine.
 """
 
-import multiprocessing
 import os
+import pickle
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import trio
 
@@ -20,6 +22,7 @@ from turnscope.core import (
     Event,
     HungUp,
     Interrupted,
+    PolicyFailed,
     Resumed,
     Samples,
     SpeechStartsPlaying,
@@ -27,15 +30,18 @@ from turnscope.core import (
     Yielded,
     to_samples,
 )
+from turnscope.observe import AGENT_GAP_S, Span, bridge_gaps, find_speech
+from turnscope.providers import EnergyVAD
 from turnscope.session import Agent, Record, Session, open_runtime, open_session
 from turnscope.sim._caller import CallerTransport, HangUp, Moment, Play, Step
 from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import Clip
 from turnscope.sim._frontier import Observed, Observing
 from turnscope.sim._virtual import VirtualCompute, run_virtual
+from turnscope.sim._workers import LostJob, local_workers, run_jobs
 from turnscope.transports import read_audio
 
-__all__ = ["MONOLOGUE", "MakeAgent", "observe_clips", "play_clip", "play_clips"]
+__all__ = ["MONOLOGUE", "ClipJob", "MakeAgent", "observe_clips", "play_clip", "play_clips", "work"]
 
 MONOLOGUE = (
     "Thank you for calling. I have looked up your order, and there are a few things that I would like to tell you. "
@@ -56,6 +62,12 @@ ECHO_S = 10.0
 
 EARLY_S = 0.1
 """An interruption that begins so much before the labelled onset is still one by the label; labels are not exact."""
+
+LONG_S = 10.0
+"""The agent's track is clean: nothing in it that goes on for less is taken for noise."""
+
+BENCHES = 4
+"""So many agents a process keeps warmed up."""
 
 T = TypeVar("T")
 
@@ -155,6 +167,8 @@ def play_clip(bench: _Bench, folder: Path, clip: Clip) -> ClipResult:
         return _play(bench, clip, samples)
     except TurnscopeError as error:
         return ClipResult(clip=clip, error=" ".join(str(error).split()))
+    except Exception as error:  # of an agent's own parts: one bad clip does not cost the others
+        return ClipResult(clip=clip, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def observe_clip(bench: _Bench, folder: Path, clip: Clip) -> Observed | None:
@@ -189,7 +203,19 @@ def _stop(clip: Clip, samples: Samples) -> int:
 def _play(bench: _Bench, clip: Clip, samples: Samples) -> ClipResult:
     events, transport = bench.call(_script(samples), first_only=clip.label != "noise")
     start = transport.placed[0].start
-    return _result(clip, events, start + to_samples(clip.onset_s), start + _stop(clip, samples))
+    onset = start + to_samples(clip.onset_s)
+    result = _result(clip, events, onset, start + _stop(clip, samples))
+    _, agent = transport.tracks()
+    spoken = next((span for span in _speech(agent) if span.start <= onset < span.stop), None)
+    if spoken is None or result.error:
+        return result
+    # A call that the interruption ended has no silence at its end, but would have had.
+    ended = spoken.stop < len(agent) or result.interrupted
+    return replace(result, spoken_over=True, fell_silent_s=_since(onset, spoken.stop) if ended else None)
+
+
+def _speech(agent: Samples) -> tuple[Span, ...]:
+    return bridge_gaps(find_speech(agent, EnergyVAD(adapt_s=LONG_S)), AGENT_GAP_S)
 
 
 def _play_echo(bench: _Bench, clip: Clip, response: Samples) -> ClipResult:
@@ -204,6 +230,9 @@ def _result(clip: Clip, events: Sequence[Event], onset: int, stop: int) -> ClipR
     real = [outcome for outcome in stops if isinstance(outcome, Interrupted) and outcome.cause.decision >= earliest]
     first = real[0] if real else None
     decided = [event for event in events if isinstance(event, Decided)]
+    failed = next((event for event in events if isinstance(event, PolicyFailed)), None)
+    if failed is not None:  # from there on the default policy has judged, which is not what was to be measured
+        return ClipResult(clip=clip, error=f"the policy {failed.policy} failed: {failed.message}")
     return ClipResult(
         clip=clip,
         duration_s=(stop - onset) / CLOCK_HZ,
@@ -236,19 +265,50 @@ def _stepped_back(events: Sequence[Event], onset: int) -> int | None:
 
 # All clips
 
-_bench: _Bench | None = None
-"""Of a worker process."""
+
+@dataclass(frozen=True, slots=True)
+class ClipJob(Generic[T]):
+    """A clip that is to be played to an agent, wherever there is room for it.
+
+    Attributes:
+        do: What is done with it.
+        make_agent: Makes the agent.
+        folder: The corpus's.
+        clip: The clip.
+    """
+
+    do: Callable[[_Bench, Path, Clip], T]
+    make_agent: MakeAgent
+    folder: Path
+    clip: Clip
 
 
-def _start_worker(make_agent: MakeAgent) -> None:
-    global _bench
-    _bench = _Bench(make_agent())
-    _bench.warm_up()
+_benches: OrderedDict[bytes, _Bench] = OrderedDict()
+"""Of a worker process, by how their agents are made; those that were used last."""
+
+_cache: dict[str, object] = {}
+"""What all of them share, such as the weights of models."""
+
+_one_at_a_time = threading.Lock()
+"""The order of tasks, and so what a simulation does, belongs to the process: a worker's threads take turns."""
 
 
-def _work(do: Callable[[_Bench, Path, Clip], T], folder: Path, clip: Clip) -> T:
-    assert _bench is not None
-    return do(_bench, folder, clip)
+def work(job: ClipJob[T]) -> T:
+    """Do a job in this process."""
+    with _one_at_a_time:
+        return job.do(_bench_of(job.make_agent), job.folder, job.clip)
+
+
+def _bench_of(make_agent: MakeAgent) -> _Bench:
+    key = pickle.dumps(make_agent)
+    if key not in _benches:
+        bench = _Bench(make_agent(), _cache)
+        bench.warm_up()
+        _benches[key] = bench
+    _benches.move_to_end(key)
+    while len(_benches) > BENCHES:
+        _benches.popitem(last=False)
+    return _benches[key]
 
 
 def play_clips(
@@ -262,7 +322,8 @@ def play_clips(
         make_agent: Who listens. Its voice should be a `KeptTTS`, or every call synthesizes the same again.
         jobs: How many processes; the results do not depend on it.
     """
-    yield from _each(play_clip, Path(folder), clips, make_agent, jobs)
+    for clip, result in _each(play_clip, Path(folder), clips, make_agent, jobs):
+        yield ClipResult(clip=clip, error=result.reason) if isinstance(result, LostJob) else result
 
 
 def observe_clips(
@@ -272,23 +333,28 @@ def observe_clips(
 
     Args:
         folder: The corpus's.
-        clips: Which of its clips. Of echoes, and of what cannot be read, nothing is known.
+        clips: Which of its clips. Of echoes, and of what cannot be read or was lost, nothing is known.
         make_agent: Who listens.
         jobs: How many processes.
     """
-    yield from _each(observe_clip, Path(folder), clips, make_agent, jobs)
+    for _, result in _each(observe_clip, Path(folder), clips, make_agent, jobs):
+        yield None if isinstance(result, LostJob) else result
 
 
 def _each(
     do: Callable[[_Bench, Path, Clip], T], folder: Path, clips: Sequence[Clip], make_agent: MakeAgent, jobs: int
-) -> Iterator[T]:
+) -> Iterator[tuple[Clip, T | LostJob]]:
+    """What came of each clip, in their order."""
     if jobs == 1:
         bench = _Bench(make_agent())
         bench.warm_up()
         for clip in clips:
-            yield do(bench, folder, clip)
+            yield clip, do(bench, folder, clip)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs, _start_worker, (make_agent,)) as pool:
-        for item in [pool.apply_async(_work, (do, folder, clip)) for clip in clips]:
-            yield item.get()
+    early: dict[int, T | LostJob] = {}
+    following = 0
+    for index, result in run_jobs(local_workers(jobs), work, [ClipJob(do, make_agent, folder, clip) for clip in clips]):
+        early[index] = result
+        while following in early:
+            yield clips[following], early.pop(following)
+            following += 1

@@ -1,15 +1,22 @@
 """What came of a corpus, added up: how many interruptions were yielded to, how fast, and what was talked through.
 
-Pure arithmetic over `ClipResult`. The three headline numbers are those that the τ-voice benchmark calls R_Y, L_Y and
-S_BC.
+Pure arithmetic over `ClipResult`.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from turnscope.observe import Latency, PerMinute, Rate, latency_of
+from turnscope.observe import (
+    Interaction,
+    InteractionEvent,
+    InteractionWindows,
+    Latency,
+    PerMinute,
+    Rate,
+    latency_of,
+)
 from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import Label
 
@@ -54,18 +61,19 @@ class Evaluation:
     """A corpus, added up.
 
     Attributes:
-        yielded_to: Interruptions to which the agent gave the floor: R_Y.
+        yielded_to: Interruptions to which the agent gave the floor.
         early: Of all clips of speech, those in which it was interrupted before the speech began.
-        onset_to_yield: From onset to the first step back, of interruptions: L_Y.
+        onset_to_yield: From onset to the first step back, of interruptions.
         onset_to_decision: From onset to the decision.
         onset_to_silence: From onset to the agent's last sample.
-        talked_through: Backchannels that did not interrupt: S_BC.
+        talked_through: Backchannels that did not interrupt; the agent may have paused.
         noise_stops: False stops in noise.
         noise_yields: How often the agent stepped back for noise, stops included.
         stops_by_kind: The same false stops, for each kind of noise.
         echo_stops: Stops by the agent's own echo.
         weakest: The cells with the lowest shares, lowest first.
         failed: Clips that could not be played, and why.
+        interaction: The same clips by the definitions of the τ-voice panel.
     """
 
     yielded_to: Rate
@@ -80,6 +88,7 @@ class Evaluation:
     echo_stops: PerMinute
     weakest: tuple[Cell, ...]
     failed: tuple[tuple[str, str], ...]
+    interaction: Interaction
 
 
 def summarize(results: Iterable[ClipResult]) -> Evaluation:
@@ -109,7 +118,22 @@ def summarize(results: Iterable[ClipResult]) -> Evaluation:
         echo_stops=_per_minute(echoes, lambda result: result.stops),
         weakest=_weakest(played),
         failed=tuple((result.clip.path, result.error) for result in everything if result.error),
+        interaction=Interaction(tuple(event for result in played for event in _panel(result))),
     )
+
+
+def _panel(result: ClipResult) -> Iterator[InteractionEvent]:
+    """What the τ-voice panel counts of a clip: did the agent, which was speaking, fall silent in the panel's window?"""
+    windows, clip, silent_s = InteractionWindows(), result.clip, result.fell_silent_s
+    if not result.spoken_over or clip.label == "echo":
+        return
+    if clip.label == "interruption":
+        stopped = silent_s is not None and silent_s < windows.yield_s
+        yield InteractionEvent("yield", stopped, 0, silent_s if stopped else None, clip.text)
+    else:
+        until_s = windows.ignore_yield_s
+        stopped = silent_s is not None and (silent_s < until_s if clip.label == "backchannel" else silent_s <= until_s)
+        yield InteractionEvent(clip.label, not stopped, 0, silent_s if stopped else None, clip.text)
 
 
 def _is_right(result: ClipResult) -> bool:
@@ -147,7 +171,12 @@ def evaluation_to_dict(evaluation: Evaluation, results: Iterable[ClipResult] = (
         return {**asdict(value), "value": _number(value.value), "low": low, "high": _number(high)}
 
     def latency(value: Latency) -> dict[str, object]:
-        return {"n": value.n, "p50_s": _number(value.p50), "p95_s": _number(value.p95)}
+        return {
+            "n": value.n,
+            "p50_s": _number(value.p50),
+            "p95_s": _number(value.p95),
+            "mean_s": _number(value.mean),
+        }
 
     return {
         "yielded_to": rate(evaluation.yielded_to),
@@ -160,6 +189,12 @@ def evaluation_to_dict(evaluation: Evaluation, results: Iterable[ClipResult] = (
         "noise_yields": rate(evaluation.noise_yields),
         "stops_by_kind": {kind: rate(value) for kind, value in evaluation.stops_by_kind},
         "echo_stops": rate(evaluation.echo_stops),
+        "tau_voice": {
+            "yield_rate": rate(evaluation.interaction.yield_rate),
+            "yield_latency": latency(evaluation.interaction.yield_latency),
+            "selectivity_backchannel": rate(evaluation.interaction.rate("backchannel")),
+            "selectivity_noise": rate(evaluation.interaction.rate("noise")),
+        },
         "weakest": [{"name": cell.name, **rate(cell.right)} for cell in evaluation.weakest],
         "failed": [{"path": path, "error": error} for path, error in evaluation.failed],
         "clips": [_clip_to_dict(result) for result in results],

@@ -1,6 +1,8 @@
 """The agent that `turnscope evaluate` measures: any agent's ears and policies, with a voice and a text of our own."""
 
+import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from turnscope.sim._agent_table import make_agent
 from turnscope.sim._evaluating import MONOLOGUE
 from turnscope.sim._kept_voice import KeptTTS
 
-__all__ = ["agent_to_evaluate"]
+__all__ = ["agent_from_json", "agent_table", "agent_to_evaluate"]
 
 
 def agent_to_evaluate(path: Path | None = None) -> Agent:
@@ -24,7 +26,44 @@ def agent_to_evaluate(path: Path | None = None) -> Agent:
     Raises:
         ConfigError: The file cannot be read, or its table is wrong.
     """
-    agent = _default() if path is None else _from_file(path)
+    if path is None:
+        return _talking(_default())
+    try:
+        return _talking(_from_table(agent_table(path), path.parent))
+    except ConfigError as error:
+        message = str(error)
+        raise ConfigError(message if message.startswith(f"{path}:") else f"{path}: {message}") from error
+
+
+def agent_table(path: Path) -> Mapping[str, object]:
+    """The table ``[agent]`` of a TOML file.
+
+    Raises:
+        ConfigError: The file cannot be read, or has no such table. The message names the file.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("agent")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: agent: is missing")
+    return table
+
+
+def agent_from_json(table: str, folder: str) -> Agent:
+    """The same agent from its table as JSON text, which can be sent to other processes.
+
+    Args:
+        table: The table ``agent``; what it does not say is as in a scenario.
+        folder: What relative paths in it are relative to.
+
+    Raises:
+        ConfigError: The table is wrong. The message begins with the key path.
+    """
+    return _talking(_from_table(json.loads(table), Path(folder)))
+
+
+def _talking(agent: Agent) -> Agent:
     return replace(agent, llm=ScriptedLLM([], fallback=MONOLOGUE), tts=KeptTTS(agent.tts))
 
 
@@ -32,17 +71,8 @@ def _default() -> Agent:
     return Agent(vad=SileroVAD(), stt=WhisperSTT(), llm=ScriptedLLM([], fallback=MONOLOGUE), tts=PiperTTS())
 
 
-def _from_file(path: Path) -> Agent:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("agent")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(table, dict):
-        raise ConfigError(f"{path}: agent: is missing")
-    try:
-        listed = make_agent({"llm": {"provider": "scripted", "rules": [], "fallback": "-"}, **table}, path.parent)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+def _from_table(table: Mapping[str, object], folder: Path) -> Agent:
+    listed = make_agent({"llm": {"provider": "scripted", "rules": [], "fallback": "-"}, **table}, folder)
     if listed.servers:
-        raise ConfigError(f"{path}: {listed.servers[0]}: a program outside knows nothing of virtual time")
+        raise ConfigError(f"{listed.servers[0]}: a program outside knows nothing of virtual time")
     return listed.agent
