@@ -105,7 +105,7 @@ def test_an_evaluation_is_plain_data_without_what_is_no_number() -> None:
         "high": 1.0,
     }
     assert data["noise_stops"] == {"count": 0, "minutes": 0, "value": None, "low": 0.0, "high": None}
-    assert data["onset_to_silence"] == {"n": 0, "p50_s": None, "p95_s": None}
+    assert data["onset_to_silence"] == {"n": 0, "p50_s": None, "p95_s": None, "mean_s": None}
     clips = data["clips"]
     assert isinstance(clips, list)
     assert clips[0]["label"] == "interruption"
