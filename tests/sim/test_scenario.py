@@ -28,7 +28,8 @@ from turnscope.providers import ScriptedLLM
 from turnscope.sim import HangUp, Moment, Play, Scenario, broken_promises, load_scenario, read_words
 from turnscope.transports import write_wav
 
-EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").rglob("*.toml"))
+FOLDER = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = sorted(set(FOLDER.rglob("*.toml")) - set(FOLDER.rglob("*.grid.toml")))
 
 FAKES = """
 version = 1
