@@ -34,7 +34,7 @@ def group(name: str) -> list[str]:
 def demo(session: nox.Session) -> None:
     """Hold a conversation with a recorded caller who interrupts, and show what happened."""
     session.install(".[local]")
-    session.run("turnscope", "simulate", "examples/barge_in/barge_in.toml", "--out", "out/demo", *session.posargs)
+    session.run("turnscope", "simulate", "examples/barge_in/barge_in.scenario.toml", "--out", "out/demo", *session.posargs)
 
 
 @nox.session
@@ -86,8 +86,9 @@ def features(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Run every example: scripts by Python, tests by pytest, scenarios by the simulator."""
     session.install(".[local]", *group("tests"))
-    for scenario in sorted(set(Path("examples").rglob("*.toml")) - set(Path("examples").rglob("*.grid.toml"))):
-        session.run("turnscope", "simulate", str(scenario), "--out", f"out/examples/{scenario.stem}")
+    for scenario in sorted(Path("examples").rglob("*.scenario.toml")):
+        name = scenario.name.removesuffix(".scenario.toml")
+        session.run("turnscope", "simulate", str(scenario), "--out", f"out/examples/{name}")
     for script in sorted(Path("examples").rglob("*.py")):
         if not script.name.startswith(("test_", "conftest", "_")):
             session.run("python", str(script))

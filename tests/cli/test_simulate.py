@@ -23,8 +23,8 @@ from turnscope.sim import load_scenario
 from turnscope.transports import read_audio
 
 ROOT = Path(__file__).parent.parent.parent
-INTERRUPTED = ROOT / "examples/fakes/interrupted.toml"
-DEMO = ROOT / "examples/barge_in/barge_in.toml"
+INTERRUPTED = ROOT / "examples/fakes/interrupted.scenario.toml"
+DEMO = ROOT / "examples/barge_in/barge_in.scenario.toml"
 FILES = ["agent.wav", "conversation.wav", "events.jsonl", "report.json", "timeline.svg", "user.wav"]
 
 Output = pytest.CaptureFixture[str]
@@ -262,7 +262,11 @@ def test_a_turn_that_fails_is_written_down_and_exits_with_1(tmp_path: Path, caps
     )
     assert simulate(scenario, tmp_path / "out", "--quiet") == 1
     error = capsys.readouterr().err
-    assert re.fullmatch(r"turnscope: error: turn 1 failed: scripted: no rule for [^\n]+\n", error)
+    assert re.fullmatch(
+        r"turnscope: failed: \S+bad\.toml: turn 1: failed: scripted: no rule for [^\n]+ \(at [\d.]+ s\)\n"
+        r"turnscope: error: \S+bad\.toml: 1 failure\n",
+        error,
+    )
     assert names(tmp_path / "out") == FILES
 
 
@@ -281,7 +285,7 @@ def test_a_call_can_be_held_in_real_time(tmp_path: Path, capsys: Output) -> None
     assert simulate(scenario, tmp_path / "out", "--realtime", "--quiet") == 1
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert (report["seed"], report["counts"]["failed"], report["tasks_left"]) == (None, 1, 0)
-    assert re.fullmatch(r"turnscope: error: turn 1 failed: openai-chat: [^\n]+\n", capsys.readouterr().err)
+    assert re.match(r"turnscope: failed: \S+served\.toml: turn 1: failed: openai-chat: ", capsys.readouterr().err)
 
 
 @pytest.mark.realtime

@@ -26,7 +26,10 @@ def moved_furthest(svg: str, other: str) -> float:
 @pytest.mark.models
 def test_the_picture_is_what_the_demo_draws(tmp_path: Path) -> None:
     """On the machine that drew it, to the byte; on another, sums round differently, which moves a line by a hair."""
-    assert main(["simulate", str(ROOT / "examples/barge_in/barge_in.toml"), "--out", str(tmp_path), "--quiet"]) == 0
+    assert (
+        main(["simulate", str(ROOT / "examples/barge_in/barge_in.scenario.toml"), "--out", str(tmp_path), "--quiet"])
+        == 0
+    )
     committed = (ROOT / "docs/barge_in.svg").read_text(encoding="utf-8")
     drawn = (tmp_path / "timeline.svg").read_text(encoding="utf-8")
     assert words_of(drawn) == words_of(committed)

@@ -25,11 +25,10 @@ from turnscope.core import (
     WordsPolicy,
 )
 from turnscope.providers import ScriptedLLM
-from turnscope.sim import HangUp, Moment, Play, Scenario, broken_promises, load_scenario, read_words
+from turnscope.sim import HangUp, Moment, Play, Scenario, broken_promises, load_scenario, load_scenarios, read_words
 from turnscope.transports import write_wav
 
-FOLDER = Path(__file__).parent.parent.parent / "examples"
-EXAMPLES = sorted(set(FOLDER.rglob("*.toml")) - set(FOLDER.rglob("*.grid.toml")))
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").rglob("*.scenario.toml"))
 
 FAKES = """
 version = 1
@@ -192,7 +191,10 @@ def test_a_filler_can_be_written(load: Load) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_scenarios(path: Path) -> None:
-    assert load_scenario(path).script
+    for scenario in load_scenarios(path):
+        assert scenario.script
+        if path.parent.name == "fakes":
+            assert scenario.check(scenario.run()) == ()
 
 
 BAD = {

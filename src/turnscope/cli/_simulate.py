@@ -1,6 +1,7 @@
 """``turnscope simulate``: holds the call of a scenario file, shows what happened, and writes it down."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
+from turnscope._errors import ConfigError
 from turnscope.cli._output import check_folder, write_call
 from turnscope.cli._summary import summary
-from turnscope.core import CLOCK_HZ, Failed, StateChanged
+from turnscope.core import CLOCK_HZ, StateChanged
 from turnscope.observe import make_report, render_timeline
 from turnscope.session import Record, Sink
-from turnscope.sim import Call, Play, load_scenario
+from turnscope.sim import Call, Play, Scenario, load_scenarios
 
 __all__ = ["add_to"]
 
@@ -27,6 +29,9 @@ same to the sample each time. Then show it as a timeline, and write six files:
   events.jsonl       everything that happened, one JSON object a line
   report.json        turns, interruptions and latencies
   timeline.svg       the timeline as a picture
+
+A file with several sets of parameters has a folder for each of its runs. Where a call is not as its file expects it,
+that is said on standard error, one line each, and the exit code is 1.
 """
 
 
@@ -38,7 +43,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("scenario", metavar="SCENARIO.toml", type=Path, help="the agent, and what the caller does")
+    parser.add_argument("scenario", metavar="FILE.scenario.toml", type=Path, help="the agent, and what the caller does")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the six files")
     parser.add_argument(
         "--seed", metavar="N", type=int, help="for the order of simultaneous things (default: the file's)"
@@ -46,15 +51,38 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--realtime", action="store_true", help="run on the wall clock, with threads, as a live call does"
     )
+    parser.add_argument(
+        "--run", metavar="NAME", dest="run_name", help="of a file with several sets of parameters, only this one"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress and no timeline, only where the call is")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> str | None:
-    """Do it; returns what went wrong inside the call, if anything did."""
+    """Do it; returns that something was not as expected, if it was not."""
     check_folder(options.out)
-    scenario = load_scenario(options.scenario)
+    scenarios = _chosen(load_scenarios(options.scenario), options)
+    failures = 0
+    for scenario in scenarios:
+        folder: Path = options.out / scenario.variant.replace("/", "_") if scenario.variant else options.out
+        failures += _hold(scenario, folder, options)
+    return f"{options.scenario}: {failures} failure{'' if failures == 1 else 's'}" if failures else None
+
+
+def _chosen(scenarios: list[Scenario], options: argparse.Namespace) -> list[Scenario]:
+    """The runs of the file that are asked for."""
+    if options.run_name is None:
+        return scenarios
+    chosen = [scenario for scenario in scenarios if scenario.variant == options.run_name]
+    if not chosen:
+        known = ", ".join(scenario.variant for scenario in scenarios if scenario.variant) or "it has only one"
+        raise ConfigError(f"{options.scenario}: no run is called {options.run_name!r}; known: {known}")
+    return chosen
+
+
+def _hold(scenario: Scenario, folder: Path, options: argparse.Namespace) -> int:
+    """Hold one call, write it down, and say how it went. Returns how often it was not as expected."""
     seed: int = scenario.seed if options.seed is None else options.seed
     with _progress(quiet=options.quiet) as sinks:
         call = scenario.run(realtime=options.realtime, seed=seed, sinks=sinks)
@@ -67,14 +95,17 @@ def _run(options: argparse.Namespace) -> str | None:
         tasks_left=call.tasks_left,
         labels=_labels(call),
     )
-    write_call(options.out, call, report, title=scenario.name)
+    write_call(folder, call, report, title=scenario.name)
     if not options.quiet:
         console = Console()
         console.print(render_timeline(call.events, call.user, call.agent))
         for line in summary(report):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    print(options.out / "conversation.wav")
-    return _failure(call)
+    failures = scenario.check(call)
+    for failure in failures:
+        print(f"turnscope: failed: {failure.message}", file=sys.stderr)
+    print(folder / "conversation.wav")
+    return len(failures)
 
 
 def _labels(call: Call) -> list[tuple[str, int]]:
@@ -84,15 +115,6 @@ def _labels(call: Call) -> list[tuple[str, int]]:
         for placed in call.placed
         if isinstance(placed.step, Play) and placed.step.speech_start is not None
     ]
-
-
-def _failure(call: Call) -> str | None:
-    failed = [turn for turn in call.turns if isinstance(turn.outcome, Failed)]
-    if not failed:
-        return None
-    assert isinstance(failed[0].outcome, Failed)
-    more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
-    return f"turn {failed[0].turn_id} failed: {failed[0].outcome.provider}: {failed[0].outcome.message}{more}"
 
 
 # Progress

@@ -177,7 +177,7 @@ from turnscope.core._resuming import GO_ON, ResumeSettings, asks_to_go_on, unhea
 from turnscope.core._ring import RingBuffer, RingCursor, RingOverrun
 from turnscope.core._session_events import AgentChanged, HookFailed, ProviderReplaced
 from turnscope.core._silence import SilenceSettings
-from turnscope.core._speculation import Speculation, SpeculationPolicy, word_similarity
+from turnscope.core._speculation import Speculation, SpeculationPolicy, spoken_words, word_similarity
 from turnscope.core._spend import Spend, SpendLedger, SpendRecord, fold_spend
 from turnscope.core._states import TRANSITIONS, State, Trigger, next_state
 from turnscope.core._tool_events import (
@@ -439,6 +439,7 @@ __all__ = [
     "resample",
     "seconds",
     "soft_tones",
+    "spoken_words",
     "to_pcm16",
     "to_samples",
     "unheard_rest",

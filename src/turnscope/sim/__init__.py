@@ -10,13 +10,14 @@ from turnscope.sim._corpus_voices import ENGINES, Speaker, find_speakers
 from turnscope.sim._evaluating import MONOLOGUE, MakeAgent, observe_clips, play_clips
 from turnscope.sim._evaluation import GOALS, Cell, Evaluation, evaluation_to_dict, summarize
 from turnscope.sim._evaluation_agent import agent_to_evaluate
+from turnscope.sim._expecting import Failure
 from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
 from turnscope.sim._frontier import POLICIES, FrontierPoint, Observed, frontier
 from turnscope.sim._grid import Grid, Setting, load_grid
 from turnscope.sim._kept_voice import KeptTTS
 from turnscope.sim._promises import broken_promises
-from turnscope.sim._scenario import Scenario, load_scenario
+from turnscope.sim._scenario import SCENARIO_SUFFIX, Scenario, load_scenario, load_scenarios
 from turnscope.sim._simulate import Call, Drive, simulate, simulate_async
 from turnscope.sim._sweep_plot import write_plot
 from turnscope.sim._sweep_table import clips_csv, pareto, sweep_rows, table_csv, write_parquet
@@ -34,6 +35,7 @@ __all__ = [
     "NOISES",
     "POLICIES",
     "ROOMS",
+    "SCENARIO_SUFFIX",
     "Call",
     "CallerTransport",
     "Cell",
@@ -41,6 +43,7 @@ __all__ = [
     "ClipResult",
     "Drive",
     "Evaluation",
+    "Failure",
     "FakeDetector",
     "FakeSTT",
     "FakeTTS",
@@ -79,6 +82,7 @@ __all__ = [
     "load_corpus",
     "load_grid",
     "load_scenario",
+    "load_scenarios",
     "local_workers",
     "make_corpus",
     "noise",

@@ -259,7 +259,7 @@ def convert(value: object, wanted: Any, path: str) -> Any:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        raise ConfigError(_plain(str(error), path, getattr(wanted, "__struct_fields__", ()))) from error
+        raise ConfigError(_plain(str(error), path, wanted)) from error
 
 
 _KINDS = {
@@ -272,11 +272,13 @@ _KINDS = {
 }
 
 
-def _plain(message: str, path: str, known: Sequence[str]) -> str:
+def _plain(message: str, path: str, wanted: Any) -> str:
     """What msgspec says, in the words of TOML."""
     message, _, where = message.partition(" - at `$")
-    path = (path + where.rstrip("`").replace("[...]", "")).lstrip(".")
+    where = where.rstrip("`").replace("[...]", "")
+    path = (path + where).lstrip(".")
     if found := re.fullmatch(r"Object contains unknown field `(.*)`", message):
+        known = _keys_at(wanted, re.findall(r"\w+", re.sub(r"\[\d+\]", "", where)))
         return f"{path}.{found[1]}: unknown key; known here: {', '.join(known)}".lstrip(".")
     if found := re.fullmatch(r"Object missing required field `(.*)`", message):
         return f"{path}.{found[1]}: is missing".lstrip(".")
@@ -284,3 +286,13 @@ def _plain(message: str, path: str, known: Sequence[str]) -> str:
         wanted = [_KINDS.get(kind, kind) for kind in found[1].split(" | ") if kind != "null"]
         return f"{path}: must be {' or '.join(wanted)}, got {_KINDS.get(found[2], found[2])}"
     return f"{path}: {message}"
+
+
+def _keys_at(kind: Any, path: Sequence[str]) -> Sequence[str]:
+    """The keys of the struct that lies at `path` in a type; none if there is no such struct."""
+    if get_args(kind):
+        return next((keys for part in get_args(kind) if (keys := _keys_at(part, path))), ())
+    known: Sequence[str] = getattr(kind, "__struct_fields__", ())
+    if not path or path[0] not in known:
+        return () if path else known
+    return _keys_at(get_type_hints(kind)[path[0]], path[1:])

@@ -1,38 +1,36 @@
 """Scenario files: a whole call in TOML, agent and caller, checked to the last key before anything is run."""
 
-import math
 import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from turnscope._errors import AudioError, ConfigError
-from turnscope.core import CLOCK_HZ, Samples
+from turnscope.core import CLOCK_HZ, Failed
 from turnscope.session import Agent, Sink
-from turnscope.sim._agent_table import at_key, convert, make_agent
-from turnscope.sim._caller import HangUp, Moment, Play, Step
+from turnscope.sim._agent_table import convert, make_agent
+from turnscope.sim._caller import Step
+from turnscope.sim._expectations import expectation_kind
+from turnscope.sim._expectations_of_turns import TurnExpectation
+from turnscope.sim._expecting import Expectation, Failure
 from turnscope.sim._fakes import FakeSTT
+from turnscope.sim._parameters import ParameterSet, parameter_sets, with_parameters
+from turnscope.sim._promises import broken_promises
+from turnscope.sim._scenario_steps import check_seconds, read_script
+from turnscope.sim._seen import Seen
 from turnscope.sim._simulate import Call, simulate
-from turnscope.sim._wordcode import encode_words
-from turnscope.transports import read_audio
 
-__all__ = ["Scenario", "load_scenario"]
+__all__ = ["SCENARIO_SUFFIX", "Scenario", "load_scenario", "load_scenarios"]
 
 VERSION = 1
 """Of the format of scenario files."""
 
-_ANCHORS = {
-    "at_s": "call",
-    "after_agent_starts_s": "agent_starts",
-    "after_agent_stops_s": "agent_stops",
-    "after_previous_s": "previous",
-    "after_quiet_s": "quiet",
-}
-"""Keys that say when a step is, and the anchor of a `Moment` that each stands for."""
+SCENARIO_SUFFIX = ".scenario.toml"
+"""How the names of scenario files end, so that they are found among other files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +46,10 @@ class Scenario:
         max_s: The caller hangs up after so long at the latest.
         servers: Key paths of providers that are programs outside, so that the call cannot be held in virtual time.
         path: The file that it was read from.
+        variant: What tells it from the other runs of its file; empty when the file has one.
+        parameters: The values that it has for that.
+        expectations: What its call has to be like; see `check`.
+        promises: Whether `check` looks at what every call has to keep, too.
     """
 
     name: str
@@ -58,6 +60,15 @@ class Scenario:
     max_s: float = 600.0
     servers: tuple[str, ...] = ()
     path: Path | None = None
+    variant: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    expectations: tuple[Expectation, ...] = ()
+    promises: bool = True
+
+    @property
+    def source(self) -> str:
+        """The file that it was read from, and which of its runs it is: for messages."""
+        return f"{self.path or self.name}{f' [{self.variant}]' if self.variant else ''}"
 
     def run(
         self,
@@ -93,23 +104,69 @@ class Scenario:
             sinks=sinks,
         )
 
+    def check(self, call: Call) -> tuple[Failure, ...]:
+        """What of `call` is not as it should be, in the order of the file; nothing if all is well.
+
+        First come the promises that every call has to keep, then turns that failed although no expectation is about
+        their outcome, then the expectations.
+        """
+        seen = Seen(call)
+        found = [Failure("promises", promise, None) for promise in broken_promises(call)] if self.promises else []
+        found += self._failed_turns(seen)
+        for index, expectation in enumerate(self.expectations):
+            found += expectation.check(seen, f"expect[{index}]")
+        return tuple(replace(failure, source=self.source) for failure in found)
+
+    def _failed_turns(self, seen: Seen) -> list[Failure]:
+        expected = [each.turn for each in self.expectations if isinstance(each, TurnExpectation) and each.outcome]
+        known = {number - 1 if number > 0 else len(seen.turns) + number for number in expected}
+        return [
+            Failure(
+                f"turn {index + 1}",
+                f"failed: {turn.outcome.provider}: {turn.outcome.message}",
+                None if turn.ended is None else turn.ended / CLOCK_HZ,
+            )
+            for index, turn in enumerate(seen.turns)
+            if isinstance(turn.outcome, Failed) and index not in known
+        ]
+
 
 def load_scenario(path: str | os.PathLike[str]) -> Scenario:
-    """Read a scenario file. Its format is described in ``docs/scenarios.md``.
+    """Read a scenario file that holds one run. Its format is described in ``docs/scenarios.md``.
 
     Raises:
-        ConfigError: The file cannot be read, or something in it is wrong. The message is one line that names the file
-            and, as a path like ``caller[2].at_s``, the key; lists are counted from 0.
+        ConfigError: The file cannot be read, holds several runs, or something in it is wrong. The message is one line
+            that names the file and, as a path like ``caller[2].at_s``, the key; lists are counted from 0.
         AudioError: A recording that it names is missing or broken; the message is alike.
     """
+    scenarios = load_scenarios(path)
+    if len(scenarios) > 1:
+        raise ConfigError(f"{path}: holds {len(scenarios)} runs, where one is wanted")
+    return scenarios[0]
+
+
+def load_scenarios(path: str | os.PathLike[str]) -> list[Scenario]:
+    """Read a scenario file: one scenario for each set of its parameters, or one if it has none.
+
+    Raises:
+        ConfigError, AudioError: As for `load_scenario`.
+    """
     path = Path(path)
+    run = ParameterSet("", {})
     try:
         table = _toml(path)
         if table.get("version") != VERSION:
             raise ConfigError(f"version: must be {VERSION}, which is the format that this Turnscope reads")
-        return _made(convert(table, _File, ""), path)
+        scenarios = []
+        for run in _runs(table):
+            filled = with_parameters(table, run.values)
+            made = _made(convert(filled, ScenarioTable, ""), path)
+            name = f"{made.name}[{run.name}]" if run.name else made.name
+            scenarios.append(replace(made, name=name, variant=run.name, parameters=run.values))
+        return scenarios
     except (ConfigError, AudioError) as error:
-        raise type(error)(f"{path}: {error}") from error.__cause__
+        which = f" [{run.name}]" if run.name else ""
+        raise type(error)(f"{path}{which}: {error}") from error.__cause__
 
 
 def _toml(path: Path) -> dict[str, object]:
@@ -123,29 +180,21 @@ def _toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"not valid TOML: {error}") from error
 
 
-class _Step(msgspec.Struct, forbid_unknown_fields=True):
-    """One table of ``[[caller]]``."""
-
-    audio: str | None = None
-    words: str | None = None
-    hang_up: bool = False
-    at_s: float | None = None
-    after_agent_starts_s: float | None = None
-    after_agent_stops_s: float | None = None
-    after_previous_s: float | None = None
-    after_quiet_s: float | None = None
-    reply: int | None = None
-    speech: bool = True
-    speech_starts_s: float | None = None
-    gain_db: float = 0.0
+def _runs(table: dict[str, object]) -> list[ParameterSet]:
+    """Take the parameters out of `table`."""
+    rows: list[dict[str, object]] = convert(table.pop("parameters", []), list[dict[str, Any]], "parameters")
+    matrix: dict[str, object] = convert(table.pop("matrix", {}), dict[str, Any], "matrix")
+    return parameter_sets(rows, {name: convert(value, list[Any], f"matrix.{name}") for name, value in matrix.items()})
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file."""
+class ScenarioTable(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file, apart from its parameters."""
 
     version: int
     agent: dict[str, Any]
     caller: list[Any]
+    expect: list[Any] = []
+    promises: bool = True
     name: str | None = None
     seed: int = 0
     frame_ms: float = 20.0
@@ -153,119 +202,41 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     hang_up_after_s: float = 3.0
 
 
-def _made(file: _File, path: Path) -> Scenario:
+def _made(file: ScenarioTable, path: Path) -> Scenario:
     if not 1 <= file.frame_ms <= 1000 or not (file.frame_ms * CLOCK_HZ / 1000).is_integer():
         raise ConfigError(f"frame_ms: must be from 1 to 1000 and a whole number of samples, got {file.frame_ms:g}")
-    _check_seconds("max_s", file.max_s)
+    check_seconds("max_s", file.max_s)
     if not file.max_s:
         raise ConfigError("max_s: must be positive, got 0")
-    _check_seconds("hang_up_after_s", file.hang_up_after_s)
+    check_seconds("hang_up_after_s", file.hang_up_after_s)
     listed = make_agent(file.agent, path.parent)
     return Scenario(
-        name=path.stem if file.name is None else file.name,
+        name=_default_name(path) if file.name is None else file.name,
         agent=listed.agent,
-        script=_script(file, path.parent, word_coded=isinstance(listed.agent.stt, FakeSTT)),
+        script=read_script(
+            file.caller,
+            path.parent,
+            max_s=file.max_s,
+            hang_up_after_s=file.hang_up_after_s,
+            word_coded=isinstance(listed.agent.stt, FakeSTT),
+        ),
         seed=file.seed,
         frame_s=file.frame_ms / 1000,
         max_s=file.max_s,
         servers=listed.servers,
         path=path,
+        expectations=tuple(_expectation(table, f"expect[{index}]") for index, table in enumerate(file.expect)),
+        promises=file.promises,
     )
 
 
-# The caller's script
+def _default_name(path: Path) -> str:
+    return path.name.removesuffix(SCENARIO_SUFFIX).removesuffix(".toml")
 
 
-def _script(file: _File, folder: Path, *, word_coded: bool) -> tuple[Step, ...]:
-    if not file.caller:
-        raise ConfigError("caller: must have at least one step")
-    script: list[Step] = []
-    for index, table in enumerate(file.caller):
-        key = f"caller[{index}]"
-        step: _Step = convert(table, _Step, key)
-        if script and isinstance(script[-1], HangUp):
-            raise ConfigError(f"{key}: the caller has hung up before it")
-        if step.words is not None and not word_coded:
-            raise ConfigError(f'{key}.words: only stt "fake" understands them; give audio instead')
-        if step.at_s is not None and step.at_s > file.max_s:
-            raise ConfigError(f"{key}.at_s: must not be after max_s ({file.max_s:g}), got {step.at_s:g}")
-        script.append(_step(step, key, folder))
-    if not isinstance(script[-1], HangUp):
-        script.append(HangUp(Moment(file.hang_up_after_s, "quiet")))
-    return tuple(script)
-
-
-def _step(step: _Step, key: str, folder: Path) -> Step:
-    given = [name for name in ("audio", "words") if getattr(step, name) is not None] + ["hang_up"] * step.hang_up
-    if len(given) != 1:
-        raise ConfigError(f"{key}: must have exactly one of audio, words and hang_up = true, got {_listed(given)}")
-    moment = _moment(step, key)
-    if not step.hang_up:
-        return _play(step, key, folder, moment)
-    for name, default in (("speech", True), ("speech_starts_s", None), ("gain_db", 0.0)):
-        if getattr(step, name) != default:
-            raise ConfigError(f"{key}.{name}: means nothing for hang_up")
-    return HangUp(moment)
-
-
-def _moment(step: _Step, key: str) -> Moment:
-    given = [name for name in _ANCHORS if getattr(step, name) is not None]
-    if len(given) != 1:
-        raise ConfigError(f"{key}: must have exactly one of {', '.join(_ANCHORS)}, got {_listed(given)}")
-    name = given[0]
-    after_s = getattr(step, name)
-    _check_seconds(f"{key}.{name}", after_s)
-    if step.reply is not None and not name.startswith("after_agent"):
-        raise ConfigError(f"{key}.reply: only means something beside after_agent_starts_s or after_agent_stops_s")
-    try:
-        return Moment(after_s, _ANCHORS[name], step.reply)
-    except ConfigError as error:
-        raise ConfigError(at_key(key, str(error), {"reply": None})) from error
-
-
-def _play(step: _Step, key: str, folder: Path, moment: Moment) -> Play:
-    if step.audio is not None:
-        name = step.audio
-        try:
-            audio = read_audio(folder / step.audio, CLOCK_HZ)
-        except AudioError as error:
-            raise AudioError(f"{key}.audio: {error}") from error
-        if not len(audio):
-            raise AudioError(f"{key}.audio: {folder / step.audio}: holds no audio")
-    else:
-        name = step.words or ""
-        audio, _ = encode_words(name)
-        if not len(audio):
-            raise ConfigError(f"{key}.words: must hold a word")
-    return Play(_louder(audio, step.gain_db, key), moment, _label(step, key, len(audio)), name)
-
-
-def _label(step: _Step, key: str, length: int) -> int | None:
-    """Where the speech begins in the sound; None for a noise."""
-    if not step.speech:
-        if step.speech_starts_s is not None:
-            raise ConfigError(f"{key}.speech_starts_s: means nothing beside speech = false")
-        return None
-    starts_s = step.speech_starts_s or 0.0
-    _check_seconds(f"{key}.speech_starts_s", starts_s)
-    if starts_s >= length / CLOCK_HZ:
-        raise ConfigError(f"{key}.speech_starts_s: must lie inside the sound, which lasts {length / CLOCK_HZ:g} s")
-    return round(starts_s * CLOCK_HZ)
-
-
-def _louder(audio: Samples, gain_db: float, key: str) -> Samples:
-    if not -100 <= gain_db <= 60:
-        raise ConfigError(f"{key}.gain_db: must be from -100 to 60, got {gain_db:g}")
-    louder: Samples = audio * np.float32(10 ** (gain_db / 20))
-    return louder
-
-
-def _check_seconds(key: str, value: float) -> None:
-    if value < 0:
-        raise ConfigError(f"{key}: must not be negative, got {value:g}")
-    if not math.isfinite(value):
-        raise ConfigError(f"{key}: must be a finite number of seconds, got {value}")
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(names) or "none"
+def _expectation(table: Any, key: str) -> Expectation:
+    expectation: Expectation = convert(table, expectation_kind(table), key)
+    expectation.read(key)
+    if set(table) <= {"turn", "overlap"}:
+        raise ConfigError(f"{key}: expects nothing; known here: {', '.join(expectation.__struct_fields__)}")
+    return expectation
