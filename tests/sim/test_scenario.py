@@ -296,7 +296,7 @@ BAD = {
     "time after the end": (step('words = "a"\nat_s = 700'), "caller[0].at_s: must not be after max_s (600), got 700"),
     "no time": (step('words = "a"'), "caller[0]: must have exactly one of at_s, "),
     "two times": (step('words = "a"\nat_s = 1\nafter_quiet_s = 1'), "caller[0]: must have exactly one of at_s, "),
-    "nothing done": (step("at_s = 1"), "caller[0]: must have exactly one of audio, words and hang_up"),
+    "nothing done": (step("at_s = 1"), "caller[0]: must have exactly one of audio, words, noise and hang_up"),
     "two things done": (step('words = "a"\nhang_up = true\nat_s = 1'), "caller[0]: must have exactly one of audio, "),
     "no words": (step('words = " "\nat_s = 1'), "caller[0].words: must hold a word"),
     "words for a real stt": (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from turnscope.core import AttemptSpent, Clause, Event, Message, SpokenText, StartAttempt
+from turnscope.core import AttemptSpent, Clause, Event, HeardWord, Message, SpokenText, StartAttempt
 from turnscope.session._calling import Calling
 from turnscope.session._filling import Filling
 from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
@@ -164,6 +164,16 @@ class Attempt:
         self.shut()
         self.calling.release(cause)
         self.scope.cancel(reason=cause)
+
+    def heard_words(self) -> tuple[HeardWord, ...]:
+        """The words of it that were handed over to the end by now, and where they are heard."""
+        playback, heard_at = self.voice.playback, self._session.playout.heard_at
+        words: list[HeardWord] = []
+        for word in self.spoken.words():
+            start, last = playback.output_position(word.start), playback.output_position(word.stop - 1)
+            if word.stop <= playback.heard_until and start is not None and last is not None:
+                words.append(HeardWord(word.text, heard_at(start), heard_at(last + 1), word.estimated))
+        return tuple(words)
 
     def spent(self, ending: str) -> AttemptSpent:
         """What it has cost by now. `ending` is how its turn ended, if it was not taken back before."""

@@ -14,7 +14,6 @@ from turnscope.core import (
     Failed,
     GateShut,
     HeardText,
-    HeardWord,
     HungUp,
     Interrupted,
     Message,
@@ -161,13 +160,7 @@ class Ending:
         return heard, last_sent, silence
 
     def _publish_words(self, attempt: Attempt) -> None:
-        playback, heard_at = attempt.voice.playback, self._context.playout.heard_at
-        words: list[HeardWord] = []
-        for word in attempt.spoken.words():
-            start, last = playback.output_position(word.start), playback.output_position(word.stop - 1)
-            if word.stop <= playback.heard_until and start is not None and last is not None:
-                words.append(HeardWord(word.text, heard_at(start), heard_at(last + 1), word.estimated))
-        self._context.publish(WordsHeard(self._context.now(), self._turn_id, tuple(words)))
+        self._context.publish(WordsHeard(self._context.now(), self._turn_id, attempt.heard_words()))
 
     def _remember(self, attempt: Attempt | None, cut: int, *, interrupted: bool, asked: str = "") -> None:
         """Put into the history what was asked, which tools were called, and what was heard: the text before `cut`."""

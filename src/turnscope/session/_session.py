@@ -18,6 +18,7 @@ from turnscope.core import (
     Finish,
     Floor,
     HandOverRequested,
+    HeardWord,
     History,
     InterruptRequested,
     KeptAlive,
@@ -129,6 +130,10 @@ class Session:
     def now(self) -> int:
         """The session's time, in samples of 16 kHz."""
         return self._clock.now()
+
+    def words_heard(self) -> dict[int, tuple[HeardWord, ...]]:
+        """By turns, the words heard so far of what is being said; the `stop` of the last may be about to come."""
+        return self._turns.heard_words()
 
     async def say(
         self,

@@ -21,6 +21,7 @@ from turnscope.core import (
     Event,
     Failed,
     FloorInput,
+    HeardWord,
     History,
     Interrupted,
     ListenFailed,
@@ -133,6 +134,11 @@ class Turn:
         """The attempt whose tasks live, also when it was taken back."""
         self._dismissed = False
         self._abandoned = False
+
+    @property
+    def heard_words(self) -> tuple[HeardWord, ...]:
+        """See `Session.words_heard`."""
+        return () if self._attempt is None else self._attempt.heard_words()
 
     # What the watcher orders
 

@@ -10,6 +10,7 @@ from turnscope.core import (
     EndTurn,
     FinishSentence,
     FlushUtterance,
+    HeardWord,
     InterruptSpeech,
     InterruptTurn,
     ListenOn,
@@ -112,6 +113,11 @@ class Turns:
             self.known.pop(turn.turn_id, None)
             self.running.discard(turn.turn_id)
             self._gone.unpark_all()
+
+    def heard_words(self) -> dict[int, tuple[HeardWord, ...]]:
+        """See `Session.words_heard`."""
+        heard = {turn_id: turn.heard_words for turn_id, turn in self.known.items()}
+        return {turn_id: words for turn_id, words in heard.items() if words}
 
     def count_tasks(self) -> int:
         """How many tasks they have."""

@@ -1,5 +1,6 @@
 """A CALL WITHOUT A PHONE: virtual time, scripted callers, fakes, scenarios."""
 
+from turnscope.sim._background import Background
 from turnscope.sim._caller import CallerTransport, HangUp, Moment, Placed, Play, Step
 from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import MANIFEST, Clip, Label, Split, load_corpus, write_manifest
@@ -17,6 +18,7 @@ from turnscope.sim._frontier import POLICIES, FrontierPoint, Observed, frontier
 from turnscope.sim._grid import Grid, Setting, load_grid
 from turnscope.sim._kept_voice import KeptTTS
 from turnscope.sim._promises import broken_promises
+from turnscope.sim._reactions import AgentSays, AgentWords, Happens, Reaction
 from turnscope.sim._scenario import SCENARIO_SUFFIX, Scenario, load_scenario, load_scenarios
 from turnscope.sim._simulate import Call, Drive, simulate, simulate_async
 from turnscope.sim._sweep_plot import write_plot
@@ -36,6 +38,9 @@ __all__ = [
     "POLICIES",
     "ROOMS",
     "SCENARIO_SUFFIX",
+    "AgentSays",
+    "AgentWords",
+    "Background",
     "Call",
     "CallerTransport",
     "Cell",
@@ -51,6 +56,7 @@ __all__ = [
     "FrontierPoint",
     "Grid",
     "HangUp",
+    "Happens",
     "KeptTTS",
     "Label",
     "LostJob",
@@ -59,6 +65,8 @@ __all__ = [
     "Observed",
     "Placed",
     "Play",
+    "Rate",
+    "Reaction",
     "Scenario",
     "Setting",
     "Speaker",

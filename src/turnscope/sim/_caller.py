@@ -13,12 +13,18 @@ import trio
 
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Samples, to_samples
+from turnscope.sim._background import Background
+from turnscope.sim._reactions import Reaction, Reactions
 from turnscope.transports import InputFrame, Playhead
 
 __all__ = ["CallerTransport", "HangUp", "Moment", "Placed", "Play", "Step", "convolved"]
 
 PAUSE_SAMPLES = CLOCK_HZ // 4
 """The agent has stopped speaking when nothing of it was heard for so long; shorter gaps lie inside its speech."""
+
+
+ANCHORS = ("call", "agent_starts", "agent_stops", "previous", "quiet")
+"""What a moment can be counted from, apart from what the caller reacts to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +35,17 @@ class Moment:
         after_s: Seconds after the anchor.
         anchor: ``call`` (the call's first sample), ``agent_starts`` or ``agent_stops`` (first sample of, or after, the
             agent's `reply`-th stretch of speech), ``previous`` (the end of the step before), ``quiet`` (the end of the
-            last sound that either side has made).
-        reply: Which stretch of the agent's speech, counted from 1; None for the next one after the step before.
+            last sound that either side has made); or something that they react to.
+        reply: Which stretch of the agent's speech, counted from 1; None for the next one after the beginning of the
+            step before. For words that they react to, in which reply, and for what happens, which time in the call.
     """
 
     after_s: float
-    anchor: str = "call"
+    anchor: str | Reaction = "call"
     reply: int | None = None
 
     def __post_init__(self) -> None:
-        if self.anchor not in ("call", "agent_starts", "agent_stops", "previous", "quiet"):
+        if isinstance(self.anchor, str) and self.anchor not in ANCHORS:
             raise ConfigError(f"anchor must be call, agent_starts, agent_stops, previous or quiet, got {self.anchor!r}")
         if not self.after_s >= 0:
             raise ConfigError(f"after_s must not be negative, got {self.after_s}")
@@ -55,19 +62,22 @@ class Play:
         moment: When its first sample is.
         speech_start: Index of the first sample that is speech, labelled by hand; None when it is no speech.
         name: For reports.
+        speaker: Who it is, where several people are on the caller's side: their steps do not wait for each other.
     """
 
     audio: Samples
     moment: Moment
     speech_start: int | None = 0
     name: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The caller hangs up."""
+    """The caller hangs up, for all of them."""
 
     moment: Moment
+    speaker: str = ""
 
 
 Step = Play | HangUp
@@ -88,13 +98,14 @@ class CallerTransport:
 
     Args:
         script: Steps in order; each is placed once its anchor is known. Those at a time of the call happen then, all
-            others not before the step before them is placed.
+            others not before the step before them, of the same speaker, is placed.
         frame_s: Length of the frames it gives.
         max_s: It hangs up after so long at the latest.
         lead_s: How much may be sent before it is played, as to a real loudspeaker. For real time; in virtual time
             nothing is late, and nothing has to be early.
         echo: The impulse response, at 16 kHz, of the way from the caller's loudspeaker to their microphone; None where
             they wear headphones.
+        background: What goes on around them.
     """
 
     input_hz = CLOCK_HZ
@@ -108,8 +119,13 @@ class CallerTransport:
         max_s: float = 600.0,
         lead_s: float = 0.0,
         echo: Samples | None = None,
+        background: Sequence[Background] = (),
     ) -> None:
-        self._waiting = deque((index, step) for index, step in enumerate(script) if step.moment.anchor != "call")
+        self._waiting: dict[str, deque[tuple[int, Step]]] = {}
+        """Steps that are not placed, by speakers."""
+        self._previous: dict[int, int] = {}
+        """For each step, which one of the same speaker is before it."""
+        self._latest: dict[str, int] = {}
         self._frame = to_samples(frame_s)
         self._max = to_samples(max_s)
         self.lead_samples: int = to_samples(lead_s)
@@ -128,18 +144,17 @@ class CallerTransport:
         self._stops: list[int] = []
         self._sent_until = 0
         self._handed_over = 0
-        self._steps = len(script)
+        self._background = tuple(background)
+        self.reactions: Reactions = Reactions()
+        """What they react to: it has to be told what happens."""
         for index, step in enumerate(script):
-            if step.moment.anchor == "call":
-                self._place(index, step, to_samples(step.moment.after_s))
+            self._take(index, step)
+        self._steps = len(script)
 
     def add(self, step: Step) -> None:
         """One step more, after all others, while the call goes on. What should have happened by now happens now."""
         index, self._steps = self._steps, self._steps + 1
-        if step.moment.anchor == "call":
-            self._place(index, step, max(to_samples(step.moment.after_s), self._position))
-        else:
-            self._waiting.append((index, step))
+        self._take(index, step)
 
     # The transport
 
@@ -216,18 +231,26 @@ class CallerTransport:
 
     # Placing
 
+    def _take(self, index: int, step: Step) -> None:
+        """Take a step into the script."""
+        if step.speaker in self._latest:
+            self._previous[index] = self._latest[step.speaker]
+        self._latest[step.speaker] = index
+        self.reactions.expect(step.moment.anchor)
+        if step.moment.anchor == "call":
+            self._place(index, step, max(to_samples(step.moment.after_s), self._position))
+        else:
+            self._waiting.setdefault(step.speaker, deque()).append((index, step))
+
     def _notice_agent_stop(self, now: int) -> None:
         if len(self._stops) < len(self._starts) and now - self._sent_until >= PAUSE_SAMPLES:
             self._stops.append(self._sent_until)
 
     def _place_steps(self) -> None:
-        while self._waiting:
-            index, step = self._waiting[0]
-            start = self._resolve(index, step.moment)
-            if start is None:
-                return
-            self._waiting.popleft()
-            self._place(index, step, max(start, self._position))
+        for waiting in self._waiting.values():
+            while waiting and (start := self._resolve(*waiting[0])) is not None:
+                index, step = waiting.popleft()
+                self._place(index, step, max(start, self._position))
 
     def _place(self, index: int, step: Step, start: int) -> None:
         if isinstance(step, HangUp):
@@ -238,9 +261,15 @@ class CallerTransport:
             self._sounding.append((start, step.audio))
             self._quiet_from = max(self._quiet_from, start + len(step.audio))
 
-    def _resolve(self, index: int, moment: Moment) -> int | None:
+    def _resolve(self, index: int, step: Step) -> int | None:
+        moment = step.moment
         after = to_samples(moment.after_s)
-        previous = self._placed.get(index - 1)
+        previous = self._placed.get(self._previous.get(index, -1))
+        since = -1 if previous is None else previous.start
+        if not isinstance(moment.anchor, str):
+            now = self._position + self._frame
+            noticed = self.reactions.moment(moment.anchor, since=since, nth=moment.reply, now=now)
+            return None if noticed is None else noticed + after
         match moment.anchor:
             case "previous":
                 return after + (0 if previous is None else previous.stop)
@@ -251,7 +280,6 @@ class CallerTransport:
                 times = self._starts if anchor == "agent_starts" else self._stops
                 if moment.reply is not None:
                     return times[moment.reply - 1] + after if len(times) >= moment.reply else None
-                since = -1 if previous is None else previous.start
                 return next((time + after for time in times if time > since), None)
 
     def _mix(self, start: int, stop: int) -> Samples:
@@ -263,6 +291,8 @@ class CallerTransport:
                 low, high = max(begin, start), min(end, stop)
                 frame[low - start : high - start] += audio[low - begin : high - begin]
             ended = ended or end <= stop
+        for sound in self._background:
+            sound.add_to(frame, start)
         if ended:
             self._sounding = [sound for sound in self._sounding if sound[0] + len(sound[1]) > stop]
         return frame

@@ -9,7 +9,7 @@ import msgspec
 import turnscope.core
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Event, HeardWord
-from turnscope.sim._matching import NumberRange, TextPattern, check_text, matches_number, matches_text, told
+from turnscope.sim._matching import is_like, told, wanted_value
 from turnscope.sim._phrases import Phrase, check_phrase, words_until
 from turnscope.sim._seen import Seen
 
@@ -65,7 +65,7 @@ class Happening(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         for name, value in (self.where or {}).items():
             if name not in known:
                 raise ConfigError(f"{key}.where.{name}: unknown key; known here: {', '.join(known)}")
-            _wanted(value, f"{key}.where.{name}")
+            wanted_value(value, f"{key}.where.{name}")
 
     def found(self, seen: Seen, from_s: float, until_s: float | None) -> Iterator[int]:
         """When it happens, from `from_s` to `until_s`, as samples."""
@@ -85,7 +85,9 @@ class Happening(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
                 yield from _said(self.heard, [word for word in words if start <= word.stop <= stop])
 
     def _fits(self, event: Event) -> bool:
-        return all(_is_like(_wanted(value, name), getattr(event, name)) for name, value in (self.where or {}).items())
+        return all(
+            is_like(wanted_value(value, name), getattr(event, name)) for name, value in (self.where or {}).items()
+        )
 
 
 def _said(phrase: Phrase, words: list[HeardWord]) -> Iterator[int]:
@@ -93,29 +95,3 @@ def _said(phrase: Phrase, words: list[HeardWord]) -> Iterator[int]:
     while (count := words_until(phrase, [word.text for word in words])) is not None:
         yield words[count - 1].stop
         words = words[count:]
-
-
-def _wanted(value: Any, key: str) -> Any:
-    """What a field is compared with: a value, or what is known of one."""
-    if not isinstance(value, dict):
-        return value
-    kind = NumberRange if set(value) & {"at_least", "at_most"} else TextPattern
-    try:
-        wanted = msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{key}: {error}") from error
-    if isinstance(wanted, TextPattern):
-        check_text(wanted, key)
-    return wanted
-
-
-def _is_like(wanted: Any, found: Any) -> bool:
-    match wanted:
-        case TextPattern():
-            return isinstance(found, str) and matches_text(wanted, found)
-        case NumberRange():
-            return isinstance(found, int | float) and matches_number(wanted, found)
-        case float():
-            return isinstance(found, int | float) and matches_number(wanted, found)
-        case _:
-            return bool(wanted == found)

@@ -2,13 +2,25 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ
 
-__all__ = ["Number", "NumberRange", "Text", "TextPattern", "check_text", "matches_number", "matches_text", "told"]
+__all__ = [
+    "Number",
+    "NumberRange",
+    "Text",
+    "TextPattern",
+    "check_text",
+    "is_like",
+    "matches_number",
+    "matches_text",
+    "told",
+    "wanted_value",
+]
 
 
 class TextPattern(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -72,6 +84,37 @@ def matches_number(wanted: Number, found: float) -> bool:
         least, most = wanted.at_least, wanted.at_most
         return (least is None or _steps(found) >= _steps(least)) and (most is None or _steps(found) <= _steps(most))
     return _steps(found) == _steps(wanted)
+
+
+def wanted_value(value: Any, key: str) -> Any:
+    """What something is compared with: a value, or if it is a table, what is known of one.
+
+    Raises:
+        ConfigError: The table is neither about a text nor about a number.
+    """
+    if not isinstance(value, dict):
+        return value
+    kind = NumberRange if set(value) & {"at_least", "at_most"} else TextPattern
+    try:
+        wanted = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{key}: {error}") from error
+    if isinstance(wanted, TextPattern):
+        check_text(wanted, key)
+    return wanted
+
+
+def is_like(wanted: Any, found: Any) -> bool:
+    """Whether `found` is what is wanted, whatever it is."""
+    match wanted:
+        case TextPattern():
+            return isinstance(found, str) and matches_text(wanted, found)
+        case NumberRange():
+            return isinstance(found, int | float) and matches_number(wanted, found)
+        case float():
+            return isinstance(found, int | float) and matches_number(wanted, found)
+        case _:
+            return bool(wanted == found)
 
 
 def told(value: object) -> str:

@@ -13,6 +13,7 @@ from turnscope._errors import AudioError, ConfigError
 from turnscope.core import CLOCK_HZ, Failed
 from turnscope.session import Agent, Sink
 from turnscope.sim._agent_table import convert, make_agent
+from turnscope.sim._background import Background
 from turnscope.sim._caller import Step
 from turnscope.sim._expectations import expectation_kind
 from turnscope.sim._expectations_of_turns import TurnExpectation
@@ -20,7 +21,8 @@ from turnscope.sim._expecting import Expectation, Failure
 from turnscope.sim._fakes import FakeSTT
 from turnscope.sim._parameters import ParameterSet, parameter_sets, with_parameters
 from turnscope.sim._promises import broken_promises
-from turnscope.sim._scenario_steps import check_seconds, read_script
+from turnscope.sim._scenario_moments import check_seconds
+from turnscope.sim._scenario_steps import CallerSettings, read_backgrounds, read_script
 from turnscope.sim._seen import Seen
 from turnscope.sim._simulate import Call, simulate
 
@@ -44,6 +46,7 @@ class Scenario:
         seed: For the order in which ready tasks run in virtual time.
         frame_s: Length of the audio frames that the session is given.
         max_s: The caller hangs up after so long at the latest.
+        background: What goes on around the caller.
         servers: Key paths of providers that are programs outside, so that the call cannot be held in virtual time.
         path: The file that it was read from.
         variant: What tells it from the other runs of its file; empty when the file has one.
@@ -58,6 +61,7 @@ class Scenario:
     seed: int = 0
     frame_s: float = 0.02
     max_s: float = 600.0
+    background: tuple[Background, ...] = ()
     servers: tuple[str, ...] = ()
     path: Path | None = None
     variant: str = ""
@@ -101,6 +105,7 @@ class Scenario:
             realtime=realtime,
             frame_s=self.frame_s,
             max_s=self.max_s,
+            background=self.background,
             sinks=sinks,
         )
 
@@ -193,6 +198,7 @@ class ScenarioTable(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     agent: dict[str, Any]
     caller: list[Any]
+    background: list[Any] = []
     expect: list[Any] = []
     promises: bool = True
     name: str | None = None
@@ -210,16 +216,13 @@ def _made(file: ScenarioTable, path: Path) -> Scenario:
         raise ConfigError("max_s: must be positive, got 0")
     check_seconds("hang_up_after_s", file.hang_up_after_s)
     listed = make_agent(file.agent, path.parent)
+    word_coded = isinstance(listed.agent.stt, FakeSTT)
+    script = read_script(file.caller, CallerSettings(path.parent, file.max_s, file.hang_up_after_s, word_coded))
     return Scenario(
         name=_default_name(path) if file.name is None else file.name,
         agent=listed.agent,
-        script=read_script(
-            file.caller,
-            path.parent,
-            max_s=file.max_s,
-            hang_up_after_s=file.hang_up_after_s,
-            word_coded=isinstance(listed.agent.stt, FakeSTT),
-        ),
+        script=script,
+        background=read_backgrounds(file.background, script, path.parent),
         seed=file.seed,
         frame_s=file.frame_ms / 1000,
         max_s=file.max_s,

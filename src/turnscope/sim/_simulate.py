@@ -20,6 +20,7 @@ from turnscope.core import (
 from turnscope.observe import EventLog
 from turnscope.providers import Compute
 from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session, outermost_error, tasks_below
+from turnscope.sim._background import Background
 from turnscope.sim._caller import CallerTransport, Placed, Step
 from turnscope.sim._virtual import VirtualCompute, run_virtual
 
@@ -97,6 +98,7 @@ async def simulate_async(
     sinks: tuple[Sink, ...] = (),
     keep_records: bool = True,
     echo: Samples | None = None,
+    background: Sequence[Background] = (),
 ) -> Call:
     """`simulate` inside a running Trio, on its clock.
 
@@ -111,16 +113,19 @@ async def simulate_async(
         sinks: See there, too.
         keep_records: False for very long runs: `Call.records` stays empty.
         echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
+        background: What goes on around the caller.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
-    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo)
+    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo, background=background)
     records: list[Record] = []
-    mine: tuple[Sink, ...] = (records.append,) if keep_records else ()
+    mine: list[Sink] = [records.append] if keep_records else []
+    mine.append(transport.reactions.notice)
     before = _tasks()
     async with (
         open_runtime(compute=compute) as runtime,
         open_session(agent, transport, runtime=runtime, history=history, sinks=(*mine, *sinks)) as session,
     ):
+        transport.reactions.listen(session.words_heard)
         await _attend(session, drive)
     user, spoken = transport.tracks()
     return Call(tuple(records), user, spoken, session.history.messages, transport.placed, _tasks() - before)
@@ -153,6 +158,7 @@ def simulate(
     sinks: tuple[Sink, ...] = (),
     keep_records: bool = True,
     echo: Samples | None = None,
+    background: Sequence[Background] = (),
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Call:
     """Run a conversation. In virtual time the same arguments give the same call, to the sample.
@@ -170,6 +176,7 @@ def simulate(
         sinks: See there, too.
         keep_records: False for very long runs: `Call.records` stays empty.
         echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
+        background: What goes on around the caller.
         instruments: Watch the run, as in `trio.run`.
     """
 
@@ -185,6 +192,7 @@ def simulate(
             sinks=sinks,
             keep_records=keep_records,
             echo=echo,
+            background=background,
         )
 
     if realtime:
