@@ -1,5 +1,6 @@
 """A CALL WITHOUT A PHONE: virtual time, scripted callers, fakes, scenarios."""
 
+from turnscope.sim._agent_import import load_agent
 from turnscope.sim._background import Background
 from turnscope.sim._caller import CallerTransport, HangUp, Moment, Placed, Play, Step
 from turnscope.sim._clip_result import ClipResult
@@ -87,6 +88,7 @@ __all__ = [
     "frontier",
     "hum",
     "in_room",
+    "load_agent",
     "load_corpus",
     "load_grid",
     "load_scenario",

@@ -5,13 +5,10 @@ A setting that a class gains can be written in a file at once. Every complaint n
 
 import inspect
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
-
-import msgspec
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from turnscope._errors import ConfigError
 from turnscope.core import (
@@ -44,9 +41,12 @@ from turnscope.providers import (
     WhisperDetector,
     WhisperSTT,
 )
-from turnscope.session import Agent, load_lexicon
+from turnscope.session import Agent, Tool, load_lexicon
+from turnscope.sim._agent_import import load_agent
 from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
+from turnscope.sim._scripted_tools import ToolTable, make_tool
+from turnscope.sim._tables import at_key, convert
 
 _SECRET = "a secret does not belong in a file; name an environment variable as api_key_env"
 _CODE = "it can only be given in code"
@@ -60,13 +60,11 @@ class _Choice:
         make: Its class; the table's other keys are its arguments.
         refused: Arguments that a file cannot give, and why.
         from_environment: Keys that name an environment variable, and the arguments that get its value.
-        is_server: It talks to a program outside, for which virtual time does not hold.
     """
 
     make: type[object]
     refused: Mapping[str, str] = field(default_factory=dict)
     from_environment: Mapping[str, str] = field(default_factory=dict)
-    is_server: bool = False
 
 
 _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
@@ -87,7 +85,6 @@ _CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
                 OpenAIChatLLM,
                 refused={"api_key": _SECRET, "client": _CODE},
                 from_environment={"api_key_env": "api_key"},
-                is_server=True,
             ),
         },
     ),
@@ -131,33 +128,50 @@ class ListedAgent:
     Attributes:
         agent: The agent.
         servers: Key paths of the providers that are programs outside, for which virtual time does not hold.
+        factory: What of the user's code has made it, if any has.
     """
 
     agent: Agent
     servers: tuple[str, ...]
+    factory: str | None
 
 
-def make_agent(table: Mapping[str, object], folder: Path, path: str = "agent") -> ListedAgent:
+def make_agent(table: Mapping[str, object] | str, folder: Path, path: str = "agent") -> ListedAgent:
     """The agent that `table` describes.
 
     Args:
-        table: As TOML gives it.
+        table: As TOML gives it: what the agent is made of; or with a key ``factory``, what is different from the agent
+            that `load_agent` finds. Just a text is the factory.
         folder: What relative paths in it are relative to.
         path: The key path of the table, for complaints.
 
     Raises:
         ConfigError: A key is unknown, missing or wrong, or a provider is unknown. The message begins with the key path.
     """
+    given = {"factory": table} if isinstance(table, str) else dict(convert(table, dict[str, Any], path))
+    factory = given.pop("factory", None)
     maker = _Maker(folder)
-    agent = cast(Agent, maker.build(_Choice(Agent, refused={"tools": _CODE}), {**_DEFAULTS, **table}, path))
-    return ListedAgent(agent, tuple(maker.servers))
+    if factory is None:
+        agent = cast(Agent, maker.build(_Choice(Agent), {**_DEFAULTS, **given}, path))
+    else:
+        key = path if isinstance(table, str) else f"{path}.factory"
+        agent = _imported(convert(factory, str, key), folder, key)
+        agent = cast(Agent, maker.build(_Choice(Agent), given, path, agent))
+    servers = (name for name in ("stt", "llm", "tts") if isinstance(getattr(agent, name), OpenAIChatLLM))
+    return ListedAgent(agent, tuple(f"{path}.{name}" for name in servers), factory)
+
+
+def _imported(factory: str, folder: Path, key: str) -> Agent:
+    try:
+        return load_agent(factory, folder)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from error.__cause__
 
 
 class _Maker:
     """Builds values of a type from what TOML gives, from the outside in."""
 
     def __init__(self, folder: Path) -> None:
-        self.servers: list[str] = []
         self._folder = folder
 
     def build(self, choice: _Choice, table: object, path: str, default: object = None) -> object:
@@ -175,11 +189,12 @@ class _Maker:
             if key in choice.from_environment:
                 arguments[choice.from_environment[key]] = _environment(convert(value, str, at), at)
             else:
-                arguments[key] = self.value(hints[key], value, at, parameters[key].default)
-        for name in known:
+                usual = parameters[key].default if default is None else getattr(default, key)
+                arguments[key] = self.value(hints[key], value, at, usual)
+        for name in known if default is None else ():
             if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in arguments:
                 raise ConfigError(f"{path}.{name}: is missing")
-        if is_dataclass(default):
+        if default is not None:
             arguments = {name: getattr(default, name) for name in parameters} | arguments
         try:
             return choice.make(**arguments)
@@ -199,6 +214,8 @@ class _Maker:
             return self._chosen(*_CHOICES[InterruptionDetector], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
             return self.build(_Choice(hint), value, path, default if isinstance(default, hint) else None)
+        if hint == Sequence[Tool]:
+            return self._tools(value, path, default)
         if get_origin(hint) is Sequence and ((item := get_args(hint)[0]) in _CHOICES or is_dataclass(item)):
             listed = convert(value, list[Any], path)
             return [self.value(item, part, f"{path}[{index}]", None) for index, part in enumerate(listed)]
@@ -209,6 +226,17 @@ class _Maker:
         if Path in (hint, *get_args(hint)):
             return self._folder / convert(value, str, path)
         return convert(value, hint, path)
+
+    def _tools(self, value: object, path: str, default: object) -> tuple[Tool, ...]:
+        """The tools of a list of tables, and those of `default` that none of them takes the place of."""
+        tables = convert(value, list[Any], path)
+        made = [
+            make_tool(convert(table, ToolTable, f"{path}[{index}]"), f"{path}[{index}]")
+            for index, table in enumerate(tables)
+        ]
+        names = [tool.name for tool in made]
+        kept = [tool for tool in cast(Sequence[Tool], default or ()) if tool.name not in names]
+        return (*kept, *made)
 
     def _lexicon(self, name: str, path: str) -> frozenset[str]:
         try:
@@ -223,8 +251,6 @@ class _Maker:
         name = convert(table.pop(key), str, f"{path}.{key}")
         if name not in choices:
             raise ConfigError(f"{path}.{key}: unknown {key} {name!r}; one of {', '.join(choices)}")
-        if choices[name].is_server:
-            self.servers.append(path)
         return self.build(choices[name], table, path)
 
 
@@ -233,66 +259,3 @@ def _environment(variable: str, path: str) -> str:
     if not value:
         raise ConfigError(f"{path}: the environment variable {variable} is not set")
     return value
-
-
-# Complaints
-
-
-def at_key(path: str, message: str, known: Mapping[str, object]) -> str:
-    """A complaint ``key must be ...`` about the table at `path`, as ``path.key: must be ...`` if the key is `known`."""
-    found = re.match(r"(\w+)((?:\[\d+\])?(?:\.\w+)*):? +(.*)", message, re.DOTALL)
-    if found is None or found[1] not in known:
-        return f"{path}: {message}"
-    return f"{path}.{found[1]}{found[2]}: {found[3]}"
-
-
-def convert(value: object, wanted: Any, path: str) -> Any:
-    """`value`, as TOML gives it, checked to be of the type `wanted`.
-
-    Raises:
-        ConfigError: It is not; the message begins with `path`, or with the key in it that is wrong.
-    """
-    may_be = [wanted, *get_args(wanted)] if type(None) in get_args(wanted) else [wanted]
-    for choice in may_be:
-        if get_origin(choice) is Literal and value not in get_args(choice):
-            raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(choice)))}, got {value!r}")
-    try:
-        return msgspec.convert(value, wanted)
-    except msgspec.ValidationError as error:
-        raise ConfigError(_plain(str(error), path, wanted)) from error
-
-
-_KINDS = {
-    "float": "a number",
-    "int": "a whole number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-}
-
-
-def _plain(message: str, path: str, wanted: Any) -> str:
-    """What msgspec says, in the words of TOML."""
-    message, _, where = message.partition(" - at `$")
-    where = where.rstrip("`").replace("[...]", "")
-    path = (path + where).lstrip(".")
-    if found := re.fullmatch(r"Object contains unknown field `(.*)`", message):
-        known = _keys_at(wanted, re.findall(r"\w+", re.sub(r"\[\d+\]", "", where)))
-        return f"{path}.{found[1]}: unknown key; known here: {', '.join(known)}".lstrip(".")
-    if found := re.fullmatch(r"Object missing required field `(.*)`", message):
-        return f"{path}.{found[1]}: is missing".lstrip(".")
-    if found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", message):
-        wanted = [_KINDS.get(kind, kind) for kind in found[1].split(" | ") if kind != "null"]
-        return f"{path}: must be {' or '.join(wanted)}, got {_KINDS.get(found[2], found[2])}"
-    return f"{path}: {message}"
-
-
-def _keys_at(kind: Any, path: Sequence[str]) -> Sequence[str]:
-    """The keys of the struct that lies at `path` in a type; none if there is no such struct."""
-    if get_args(kind):
-        return next((keys for part in get_args(kind) if (keys := _keys_at(part, path))), ())
-    known: Sequence[str] = getattr(kind, "__struct_fields__", ())
-    if not path or path[0] not in known:
-        return () if path else known
-    return _keys_at(get_type_hints(kind)[path[0]], path[1:])

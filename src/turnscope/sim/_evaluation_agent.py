@@ -45,6 +45,8 @@ def agent_table(path: Path) -> Mapping[str, object]:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("agent")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
+    if isinstance(table, str):
+        return {"factory": table}
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: agent: is missing")
     return table
@@ -72,7 +74,9 @@ def _default() -> Agent:
 
 
 def _from_table(table: Mapping[str, object], folder: Path) -> Agent:
-    listed = make_agent({"llm": {"provider": "scripted", "rules": [], "fallback": "-"}, **table}, folder)
+    if "factory" not in table:
+        table = {"llm": {"provider": "scripted", "rules": [], "fallback": "-"}, **table}
+    listed = make_agent(table, folder)
     if listed.servers:
         raise ConfigError(f"{listed.servers[0]}: a program outside knows nothing of virtual time")
     return listed.agent

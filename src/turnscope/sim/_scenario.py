@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import msgspec
 from turnscope._errors import AudioError, ConfigError
 from turnscope.core import CLOCK_HZ, Failed
 from turnscope.session import Agent, Sink
-from turnscope.sim._agent_table import convert, make_agent
+from turnscope.sim._agent_table import make_agent
 from turnscope.sim._background import Background
 from turnscope.sim._caller import Step
 from turnscope.sim._expectations import expectation_kind
@@ -25,6 +25,7 @@ from turnscope.sim._scenario_moments import check_seconds
 from turnscope.sim._scenario_steps import CallerSettings, read_backgrounds, read_script
 from turnscope.sim._seen import Seen
 from turnscope.sim._simulate import Call, simulate
+from turnscope.sim._tables import convert
 
 __all__ = ["SCENARIO_SUFFIX", "Scenario", "load_scenario", "load_scenarios"]
 
@@ -53,6 +54,7 @@ class Scenario:
         parameters: The values that it has for that.
         expectations: What its call has to be like; see `check`.
         promises: Whether `check` looks at what every call has to keep, too.
+        new_agent: Makes the agent anew for each call, where code of the user's makes it; None where it is a mere value.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Scenario:
     parameters: Mapping[str, object] = field(default_factory=dict)
     expectations: tuple[Expectation, ...] = ()
     promises: bool = True
+    new_agent: Callable[[], Agent] | None = None
 
     @property
     def source(self) -> str:
@@ -99,7 +102,7 @@ class Scenario:
                 "run it in real time (--realtime)"
             )
         return simulate(
-            self.agent if agent is None else agent,
+            self._answering() if agent is None else agent,
             self.script,
             seed=self.seed if seed is None else seed,
             realtime=realtime,
@@ -108,6 +111,9 @@ class Scenario:
             background=self.background,
             sinks=sinks,
         )
+
+    def _answering(self) -> Agent:
+        return self.agent if self.new_agent is None else self.new_agent()
 
     def check(self, call: Call) -> tuple[Failure, ...]:
         """What of `call` is not as it should be, in the order of the file; nothing if all is well.
@@ -196,7 +202,7 @@ class ScenarioTable(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file, apart from its parameters."""
 
     version: int
-    agent: dict[str, Any]
+    agent: dict[str, Any] | str
     caller: list[Any]
     background: list[Any] = []
     expect: list[Any] = []
@@ -230,6 +236,7 @@ def _made(file: ScenarioTable, path: Path) -> Scenario:
         path=path,
         expectations=tuple(_expectation(table, f"expect[{index}]") for index, table in enumerate(file.expect)),
         promises=file.promises,
+        new_agent=(lambda: make_agent(file.agent, path.parent).agent) if listed.factory else None,
     )
 
 

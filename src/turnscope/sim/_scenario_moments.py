@@ -5,13 +5,13 @@ from typing import Any
 
 from turnscope._errors import ConfigError
 from turnscope.core import Decided, State, StateChanged, ToolSettled, ToolStarted
-from turnscope.sim._agent_table import at_key
 from turnscope.sim._caller import Moment
 from turnscope.sim._happenings import EVENT_KINDS, Happening
 from turnscope.sim._matching import wanted_value
 from turnscope.sim._phrases import Phrase, SpokenPattern, check_phrase
 from turnscope.sim._reactions import AgentSays, AgentWords, Happens, Reaction
 from turnscope.sim._sounds import SoundTable
+from turnscope.sim._tables import at_key
 
 __all__ = ["MomentTable", "check_seconds", "read_moment"]
 

@@ -9,11 +9,11 @@ import msgspec
 
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Samples
-from turnscope.sim._agent_table import convert
 from turnscope.sim._background import Background
 from turnscope.sim._caller import HangUp, Moment, Play, Step
 from turnscope.sim._scenario_moments import MomentTable, check_seconds, read_moment
 from turnscope.sim._sounds import SoundTable, looped, make_sound, under_speech
+from turnscope.sim._tables import convert
 
 __all__ = ["BackgroundTable", "CallerSettings", "RepeatTable", "StepTable", "read_backgrounds", "read_script"]
 

@@ -1,0 +1,71 @@
+"""What TOML gives, as values of the types that are wanted; complaints are one line that begins with the key path."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from turnscope._errors import ConfigError
+
+__all__ = ["at_key", "convert"]
+
+
+def at_key(path: str, message: str, known: Mapping[str, object]) -> str:
+    """A complaint ``key must be ...`` about the table at `path`, as ``path.key: must be ...`` if the key is `known`."""
+    found = re.match(r"(\w+)((?:\[\d+\])?(?:\.\w+)*):? +(.*)", message, re.DOTALL)
+    if found is None or found[1] not in known:
+        return f"{path}: {message}"
+    return f"{path}.{found[1]}{found[2]}: {found[3]}"
+
+
+def convert(value: object, wanted: Any, path: str) -> Any:
+    """`value`, as TOML gives it, checked to be of the type `wanted`.
+
+    Raises:
+        ConfigError: It is not; the message begins with `path`, or with the key in it that is wrong.
+    """
+    may_be = [wanted, *get_args(wanted)] if type(None) in get_args(wanted) else [wanted]
+    for choice in may_be:
+        if get_origin(choice) is Literal and value not in get_args(choice):
+            raise ConfigError(f"{path}: must be one of {', '.join(map(repr, get_args(choice)))}, got {value!r}")
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_plain(str(error), path, wanted)) from error
+
+
+_KINDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _plain(message: str, path: str, wanted: Any) -> str:
+    """What msgspec says, in the words of TOML."""
+    message, _, where = message.partition(" - at `$")
+    where = where.rstrip("`").replace("[...]", "")
+    path = (path + where).lstrip(".")
+    if found := re.fullmatch(r"Object contains unknown field `(.*)`", message):
+        known = _keys_at(wanted, re.findall(r"\w+", re.sub(r"\[\d+\]", "", where)))
+        return f"{path}.{found[1]}: unknown key; known here: {', '.join(known)}".lstrip(".")
+    if found := re.fullmatch(r"Object missing required field `(.*)`", message):
+        return f"{path}.{found[1]}: is missing".lstrip(".")
+    if found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", message):
+        wanted = [_KINDS.get(kind, kind) for kind in found[1].split(" | ") if kind != "null"]
+        return f"{path}: must be {' or '.join(wanted)}, got {_KINDS.get(found[2], found[2])}"
+    return f"{path}: {message}"
+
+
+def _keys_at(kind: Any, path: Sequence[str]) -> Sequence[str]:
+    """The keys of the struct that lies at `path` in a type; none if there is no such struct."""
+    if get_args(kind):
+        return next((keys for part in get_args(kind) if (keys := _keys_at(part, path))), ())
+    known: Sequence[str] = getattr(kind, "__struct_fields__", ())
+    if not path or path[0] not in known:
+        return () if path else known
+    return _keys_at(get_type_hints(kind)[path[0]], path[1:])
