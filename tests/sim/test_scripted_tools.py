@@ -8,7 +8,7 @@ import pytest
 from tests.session.calls import of_kind
 from tests.session.tooling import settled
 from turnscope import ConfigError
-from turnscope.core import SessionEnded, ToolSettled, ToolStarted
+from turnscope.core import SessionEnded, ToolSettled
 from turnscope.sim import Call, Scenario, broken_promises, load_scenario, load_scenarios
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples/fakes/tool.scenario.toml"
@@ -105,7 +105,7 @@ GOES_ON = '[[caller]]\nwords = "and cake"\nafter_tool_starts = "order"\ndelay_s 
 def test_once_it_has_committed_its_answer_is_not_taken_back_silently(load: Load, commits: str, turns: int) -> None:
     call = held(load(f"duration_s = 3\n{commits}", GOES_ON))
     assert len(call.turns) == turns
-    assert len(of_kind(call, ToolStarted)) == 3 - turns  # taken back, it is asked for again
+    assert [kind for _, kind, _ in settled(call)] == ["cancelled"]
 
 
 def test_what_an_interruption_does_to_it_can_be_tested_without_code() -> None:
