@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from turnscope.core import Failed, ProviderFailed, ProviderQuarantined, WordTimi
 from turnscope.providers import SpeechChunk, Transcript
 from turnscope.session import Session
 from turnscope.session._blame import blame, first_error
-from turnscope.sim import Call, FakeSTT, FakeTTS, FakeVAD, HangUp, Moment, broken_promises, simulate
+from turnscope.sim import Call, FakeSTT, FakeTTS, FakeVAD, Faulty, HangUp, Moment, broken_promises, simulate
 
 # What becomes of the turn whose provider does it. "late": its tasks were not waited for.
 INTERRUPTED = ("interrupted", "")
@@ -154,17 +155,7 @@ def test_a_fault_ends_its_turn_and_nothing_else(kind: str, where: str, fault: st
 
 @pytest.mark.parametrize("fault", ["raises", "raises_in_cleanup"])
 def test_a_challenger_whose_listener_fails_is_let_go_and_the_agent_speaks_on(fault: str) -> None:
-    class FailsForChallengers(Hostile):
-        """The first stream, of the one who gives the order, is sound."""
-
-        @asynccontextmanager
-        async def open_stream(self, *arguments: Any) -> AsyncGenerator[Any]:
-            self._times, times = 0, getattr(self, "_next_times", 0)
-            self._next_times, self._times = 1, times
-            async with super().open_stream(*arguments) as stream:
-                yield stream
-
-    stt = FailsForChallengers(AGENT.stt, fault)
+    stt = Faulty(AGENT.stt, [replace(FAULTS[fault], call=2)])  # the first one is of the one who gives the order
     call = simulate(agent(stt=stt), [*barge_in()[:2], HangUp(Moment(8))], seed=1)
     assert broken_promises(call) == []
     assert [turn.outcome.kind for turn in call.turns if turn.outcome] == ["completed"]

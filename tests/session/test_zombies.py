@@ -11,7 +11,7 @@ from tests.session.hostile import Hostile
 from turnscope import ProviderError
 from turnscope.core import Interrupted, ProviderQuarantined, SpeechStartsPlaying, TurnEnded
 from turnscope.session import Record, Session, open_session, unblock
-from turnscope.sim import CallerTransport, HangUp, Moment, broken_promises, simulate
+from turnscope.sim import CallerTransport, Fault, Faulty, HangUp, Moment, broken_promises, simulate
 
 # The private names
 
@@ -104,8 +104,7 @@ async def test_a_task_that_shields_itself_again_and_again_is_unblocked_again_and
                     tries.append(trio.current_time())
         raise RuntimeError("enough")
 
-    hostile = Hostile(AGENT.tts, "shields_for_ever")
-    hostile._fault = shields_five_times
+    hostile = Faulty(AGENT.tts, [Fault(kind=shields_five_times)])
     async with open_session(agent(tts=hostile), CallerTransport(SILENT)) as session:
         await session.say("Hello there.")
         await trio.sleep(2)

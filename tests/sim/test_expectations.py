@@ -231,8 +231,8 @@ BAD = {
         "turn = 1\nlatency = { speed_s = 1 }",
         "expect[0].latency.speed_s: unknown key; known here: end_",
     ),
-    "unknown outcome": ('turn = 1\noutcome = "great"', "expect[0].outcome: "),
-    "unknown state": ('states = ["asleep"]', "expect[0].states[0]: "),
+    "unknown outcome": ('turn = 1\noutcome = "great"', "expect[0].outcome: must be one of 'completed', "),
+    "unknown state": ('states = ["asleep"]', "expect[0].states[0]: must be one of 'listening', "),
     "unknown event": ('never = { event = "Lunch" }', "expect[0].never.event: unknown event 'Lunch'"),
     "unknown field": (
         'never = { event = "Yielded", where = { loud = 1 } }',

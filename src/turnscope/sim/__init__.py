@@ -9,12 +9,15 @@ from turnscope.sim._corpus_making import make_corpus
 from turnscope.sim._corpus_noise import NOISES, hum, noise
 from turnscope.sim._corpus_rooms import ROOMS, echo_path, in_room
 from turnscope.sim._corpus_voices import ENGINES, Speaker, find_speakers
+from turnscope.sim._distributions import Distribution, LogNormal, Normal, Uniform
 from turnscope.sim._evaluating import MONOLOGUE, MakeAgent, observe_clips, play_clips
 from turnscope.sim._evaluation import GOALS, Cell, Evaluation, evaluation_to_dict, summarize
 from turnscope.sim._evaluation_agent import agent_to_evaluate
 from turnscope.sim._expecting import Failure
 from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
+from turnscope.sim._faults import Behaviour, Fault, FaultKind, FaultPlace
+from turnscope.sim._faulty import Faulty
 from turnscope.sim._frontier import POLICIES, FrontierPoint, Observed, frontier
 from turnscope.sim._grid import Grid, Setting, load_grid
 from turnscope.sim._kept_voice import KeptTTS
@@ -42,11 +45,13 @@ __all__ = [
     "AgentSays",
     "AgentWords",
     "Background",
+    "Behaviour",
     "Call",
     "CallerTransport",
     "Cell",
     "Clip",
     "ClipResult",
+    "Distribution",
     "Drive",
     "Evaluation",
     "Failure",
@@ -54,15 +59,22 @@ __all__ = [
     "FakeSTT",
     "FakeTTS",
     "FakeVAD",
+    "Fault",
+    "FaultKind",
+    "FaultPlace",
+    "Faulty",
     "FrontierPoint",
     "Grid",
     "HangUp",
     "Happens",
     "KeptTTS",
     "Label",
+    "Latency",
+    "LogNormal",
     "LostJob",
     "MakeAgent",
     "Moment",
+    "Normal",
     "Observed",
     "Placed",
     "Play",
@@ -75,6 +87,7 @@ __all__ = [
     "StandstillError",
     "Step",
     "SweptSetting",
+    "Uniform",
     "VirtualCompute",
     "Workers",
     "agent_to_evaluate",

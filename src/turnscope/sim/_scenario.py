@@ -12,13 +12,15 @@ import msgspec
 from turnscope._errors import AudioError, ConfigError
 from turnscope.core import CLOCK_HZ, Failed
 from turnscope.session import Agent, Sink
-from turnscope.sim._agent_table import make_agent
+from turnscope.sim._agent_table import ListedAgent, make_agent
 from turnscope.sim._background import Background
+from turnscope.sim._bad_days import LatencyTable, with_bad_days
 from turnscope.sim._caller import Step
 from turnscope.sim._expectations import expectation_kind
 from turnscope.sim._expectations_of_turns import TurnExpectation
 from turnscope.sim._expecting import Expectation, Failure
 from turnscope.sim._fakes import FakeSTT
+from turnscope.sim._faulty import Faulty
 from turnscope.sim._parameters import ParameterSet, parameter_sets, with_parameters
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._scenario_moments import check_seconds
@@ -205,6 +207,8 @@ class ScenarioTable(msgspec.Struct, forbid_unknown_fields=True):
     agent: dict[str, Any] | str
     caller: list[Any]
     background: list[Any] = []
+    latency: LatencyTable = msgspec.field(default_factory=LatencyTable)
+    faults: list[Any] = []
     expect: list[Any] = []
     promises: bool = True
     name: str | None = None
@@ -221,8 +225,8 @@ def _made(file: ScenarioTable, path: Path) -> Scenario:
     if not file.max_s:
         raise ConfigError("max_s: must be positive, got 0")
     check_seconds("hang_up_after_s", file.hang_up_after_s)
-    listed = make_agent(file.agent, path.parent)
-    word_coded = isinstance(listed.agent.stt, FakeSTT)
+    listed = _agent(file, path)
+    word_coded = isinstance(_innermost(listed.agent.stt), FakeSTT)
     script = read_script(file.caller, CallerSettings(path.parent, file.max_s, file.hang_up_after_s, word_coded))
     return Scenario(
         name=_default_name(path) if file.name is None else file.name,
@@ -236,8 +240,20 @@ def _made(file: ScenarioTable, path: Path) -> Scenario:
         path=path,
         expectations=tuple(_expectation(table, f"expect[{index}]") for index, table in enumerate(file.expect)),
         promises=file.promises,
-        new_agent=(lambda: make_agent(file.agent, path.parent).agent) if listed.factory else None,
+        new_agent=(lambda: _agent(file, path).agent) if listed.factory else None,
     )
+
+
+def _agent(file: ScenarioTable, path: Path) -> ListedAgent:
+    listed = make_agent(file.agent, path.parent)
+    return replace(listed, agent=with_bad_days(listed.agent, file.latency, file.faults, file.seed))
+
+
+def _innermost(provider: object) -> object:
+    """The provider itself, whatever is around it."""
+    while isinstance(provider, Faulty):
+        provider = provider.inner
+    return provider
 
 
 def _default_name(path: Path) -> str:

@@ -1,7 +1,7 @@
 """What TOML gives, as values of the types that are wanted; complaints are one line that begins with the key path."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -50,8 +50,12 @@ def _plain(message: str, path: str, wanted: Any) -> str:
     message, _, where = message.partition(" - at `$")
     where = where.rstrip("`").replace("[...]", "")
     path = (path + where).lstrip(".")
+    keys = re.findall(r"\w+", re.sub(r"\[\d+\]", "", where))
+    if message.startswith("Invalid enum value ") and (choices := _choices_at(wanted, keys)):
+        got = message.removeprefix("Invalid enum value ")
+        return f"{path}: must be one of {', '.join(map(repr, choices))}, got {got}"
     if found := re.fullmatch(r"Object contains unknown field `(.*)`", message):
-        known = _keys_at(wanted, re.findall(r"\w+", re.sub(r"\[\d+\]", "", where)))
+        known = _keys_at(wanted, keys)
         return f"{path}.{found[1]}: unknown key; known here: {', '.join(known)}".lstrip(".")
     if found := re.fullmatch(r"Object missing required field `(.*)`", message):
         return f"{path}.{found[1]}: is missing".lstrip(".")
@@ -63,9 +67,24 @@ def _plain(message: str, path: str, wanted: Any) -> str:
 
 def _keys_at(kind: Any, path: Sequence[str]) -> Sequence[str]:
     """The keys of the struct that lies at `path` in a type; none if there is no such struct."""
-    if get_args(kind):
-        return next((keys for part in get_args(kind) if (keys := _keys_at(part, path))), ())
-    known: Sequence[str] = getattr(kind, "__struct_fields__", ())
-    if not path or path[0] not in known:
-        return () if path else known
-    return _keys_at(get_type_hints(kind)[path[0]], path[1:])
+    return next((found.__struct_fields__ for found in _types_at(kind, path) if _is_struct(found)), ())
+
+
+def _choices_at(kind: Any, path: Sequence[str]) -> Sequence[object]:
+    """What can stand at `path` in a type, where it is one of a few things."""
+    return [each for found in _types_at(kind, path) if get_origin(found) is Literal for each in get_args(found)]
+
+
+def _types_at(kind: Any, path: Sequence[str]) -> Iterator[Any]:
+    """The types, each alternative by itself, that lie at `path` in a type. Lists take no part in a path."""
+    if get_args(kind) and get_origin(kind) is not Literal:
+        for part in get_args(kind):
+            yield from _types_at(part, path)
+    elif not path:
+        yield kind
+    elif _is_struct(kind) and path[0] in kind.__struct_fields__:
+        yield from _types_at(get_type_hints(kind)[path[0]], path[1:])
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
