@@ -128,6 +128,7 @@ from turnscope.core._jitter import JitterBuffer, JitterCounts, JitterSettings, O
 from turnscope.core._ledger import HeardText, SpokenText
 from turnscope.core._lexicon import BACKCHANNELS, content_words, parse_lexicon
 from turnscope.core._messages import Message, Role, ToolCall
+from turnscope.core._mulaw import mulaw_decode, mulaw_encode
 from turnscope.core._orders import (
     AbandonTurn,
     AdmitAttempt,
@@ -432,6 +433,8 @@ __all__ = [
     "input_from_dict",
     "input_rank",
     "input_to_dict",
+    "mulaw_decode",
+    "mulaw_encode",
     "mute_in_force",
     "next_state",
     "own_words_share",

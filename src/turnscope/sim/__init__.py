@@ -21,6 +21,7 @@ from turnscope.sim._faulty import Faulty
 from turnscope.sim._frontier import POLICIES, FrontierPoint, Observed, frontier
 from turnscope.sim._grid import Grid, Setting, load_grid
 from turnscope.sim._kept_voice import KeptTTS
+from turnscope.sim._media import Codec, Media, MediaTransport, Packets
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._reactions import AgentSays, AgentWords, Happens, Reaction
 from turnscope.sim._scenario import SCENARIO_SUFFIX, Scenario, load_scenario, load_scenarios
@@ -51,6 +52,7 @@ __all__ = [
     "Cell",
     "Clip",
     "ClipResult",
+    "Codec",
     "Distribution",
     "Drive",
     "Evaluation",
@@ -73,9 +75,13 @@ __all__ = [
     "LogNormal",
     "LostJob",
     "MakeAgent",
+    "Media",
+    "MediaTransport",
     "Moment",
     "Normal",
     "Observed",
+    "Packets",
+    "PerMinute",
     "Placed",
     "Play",
     "Rate",

@@ -158,12 +158,16 @@ class CallerTransport:
 
     # The transport
 
-    async def receive(self) -> InputFrame | None:
-        """The caller's next frame, when its last sample is due; None once they have hung up."""
+    def next_frame_at(self) -> float:
+        """Trio's time at which the last sample of the next frame is due. Asking for it begins the call."""
         if self._start is None:
             self._start = trio.current_time()
+        return self._start + (self._position + self._frame) / CLOCK_HZ
+
+    async def receive(self) -> InputFrame | None:
+        """The caller's next frame, when its last sample is due; None once they have hung up."""
         start, stop = self._position, self._position + self._frame
-        await trio.sleep_until(self._start + stop / CLOCK_HZ)
+        await trio.sleep_until(self.next_frame_at())
         self._notice_agent_stop(stop)
         self._place_steps()
         if stop > self._max or (self._hang_up_at is not None and stop > self._hang_up_at):

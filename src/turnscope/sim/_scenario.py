@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from turnscope._errors import AudioError, ConfigError
-from turnscope.core import CLOCK_HZ, Failed
+from turnscope.core import CLOCK_HZ, Failed, Samples
 from turnscope.session import Agent, Sink
 from turnscope.sim._agent_table import ListedAgent, make_agent
 from turnscope.sim._background import Background
@@ -21,6 +21,8 @@ from turnscope.sim._expectations_of_turns import TurnExpectation
 from turnscope.sim._expecting import Expectation, Failure
 from turnscope.sim._fakes import FakeSTT
 from turnscope.sim._faulty import Faulty
+from turnscope.sim._media import Media
+from turnscope.sim._media_table import MediaTable, read_echo, read_media
 from turnscope.sim._parameters import ParameterSet, parameter_sets, with_parameters
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._scenario_moments import check_seconds
@@ -50,6 +52,8 @@ class Scenario:
         frame_s: Length of the audio frames that the session is given.
         max_s: The caller hangs up after so long at the latest.
         background: What goes on around the caller.
+        media: The way from the caller to the session; None for a perfect one.
+        echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
         servers: Key paths of providers that are programs outside, so that the call cannot be held in virtual time.
         path: The file that it was read from.
         variant: What tells it from the other runs of its file; empty when the file has one.
@@ -66,6 +70,8 @@ class Scenario:
     frame_s: float = 0.02
     max_s: float = 600.0
     background: tuple[Background, ...] = ()
+    media: Media | None = None
+    echo: Samples | None = None
     servers: tuple[str, ...] = ()
     path: Path | None = None
     variant: str = ""
@@ -111,6 +117,9 @@ class Scenario:
             frame_s=self.frame_s,
             max_s=self.max_s,
             background=self.background,
+            media=self.media,
+            media_seed=self.seed,
+            echo=self.echo,
             sinks=sinks,
         )
 
@@ -207,6 +216,7 @@ class ScenarioTable(msgspec.Struct, forbid_unknown_fields=True):
     agent: dict[str, Any] | str
     caller: list[Any]
     background: list[Any] = []
+    media: MediaTable | None = None
     latency: LatencyTable = msgspec.field(default_factory=LatencyTable)
     faults: list[Any] = []
     expect: list[Any] = []
@@ -233,6 +243,8 @@ def _made(file: ScenarioTable, path: Path) -> Scenario:
         agent=listed.agent,
         script=script,
         background=read_backgrounds(file.background, script, path.parent),
+        media=read_media(file.media, word_coded=word_coded),
+        echo=None if file.media is None else read_echo(file.media.echo, path.parent),
         seed=file.seed,
         frame_s=file.frame_ms / 1000,
         max_s=file.max_s,

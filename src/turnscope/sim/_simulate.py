@@ -9,6 +9,7 @@ from turnscope.core import (
     Conversation,
     Event,
     History,
+    JitterCounts,
     Message,
     OverlapRecord,
     Samples,
@@ -22,6 +23,7 @@ from turnscope.providers import Compute
 from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session, outermost_error, tasks_below
 from turnscope.sim._background import Background
 from turnscope.sim._caller import CallerTransport, Placed, Step
+from turnscope.sim._media import Media, MediaTransport
 from turnscope.sim._virtual import VirtualCompute, run_virtual
 
 __all__ = ["Call", "Drive", "simulate", "simulate_async"]
@@ -45,6 +47,7 @@ class Call:
         history: What a language model would be given now.
         placed: When each step of the caller's script began and ended, in samples.
         tasks_left: Tasks of the session that were alive after its block was left.
+        packets: What became of the caller's packets, if a network carried them.
     """
 
     records: tuple[Record, ...]
@@ -53,6 +56,7 @@ class Call:
     history: tuple[Message, ...]
     placed: tuple[Placed, ...]
     tasks_left: int
+    packets: JitterCounts | None = None
     conversation: Conversation = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +103,8 @@ async def simulate_async(
     keep_records: bool = True,
     echo: Samples | None = None,
     background: Sequence[Background] = (),
+    media: Media | None = None,
+    media_seed: int = 0,
 ) -> Call:
     """`simulate` inside a running Trio, on its clock.
 
@@ -114,21 +120,26 @@ async def simulate_async(
         keep_records: False for very long runs: `Call.records` stays empty.
         echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
         background: What goes on around the caller.
+        media: The way from the caller to the session; None for a perfect one.
+        media_seed: For what is drawn on the way.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
     transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo, background=background)
+    way = None if media is None else MediaTransport(transport, media, media_seed)
     records: list[Record] = []
     mine: list[Sink] = [records.append] if keep_records else []
     mine.append(transport.reactions.notice)
     before = _tasks()
     async with (
         open_runtime(compute=compute) as runtime,
-        open_session(agent, transport, runtime=runtime, history=history, sinks=(*mine, *sinks)) as session,
+        open_session(agent, way or transport, runtime=runtime, history=history, sinks=(*mine, *sinks)) as session,
     ):
         transport.reactions.listen(session.words_heard)
         await _attend(session, drive)
     user, spoken = transport.tracks()
-    return Call(tuple(records), user, spoken, session.history.messages, transport.placed, _tasks() - before)
+    counts = None if way is None else way.counts
+    left = _tasks() - before
+    return Call(tuple(records), user, spoken, session.history.messages, transport.placed, left, counts)
 
 
 async def _attend(session: Session, drive: Drive | None) -> None:
@@ -159,6 +170,8 @@ def simulate(
     keep_records: bool = True,
     echo: Samples | None = None,
     background: Sequence[Background] = (),
+    media: Media | None = None,
+    media_seed: int = 0,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Call:
     """Run a conversation. In virtual time the same arguments give the same call, to the sample.
@@ -177,6 +190,8 @@ def simulate(
         keep_records: False for very long runs: `Call.records` stays empty.
         echo: What the caller's microphone hears of the agent: an impulse response at 16 kHz.
         background: What goes on around the caller.
+        media: The way from the caller to the session; None for a perfect one.
+        media_seed: For what is drawn on the way.
         instruments: Watch the run, as in `trio.run`.
     """
 
@@ -193,6 +208,8 @@ def simulate(
             keep_records=keep_records,
             echo=echo,
             background=background,
+            media=media,
+            media_seed=media_seed,
         )
 
     if realtime:
