@@ -34,7 +34,8 @@ def group(name: str) -> list[str]:
 def demo(session: nox.Session) -> None:
     """Hold a conversation with a recorded caller who interrupts, and show what happened."""
     session.install(".[local]")
-    session.run("turnscope", "simulate", "examples/barge_in/barge_in.scenario.toml", "--out", "out/demo", *session.posargs)
+    scenario = "examples/barge_in/barge_in.scenario.toml"
+    session.run("turnscope", "simulate", scenario, "--out", "out/demo", *session.posargs)
 
 
 @nox.session
