@@ -9,6 +9,7 @@ from typing import Any
 import trio
 
 from turnscope.providers import LLM, STT, TTS, InterruptionDetector, Resources, Transcript
+from turnscope.session import outermost_error
 from turnscope.sim._distributions import Distribution, draw_s
 from turnscope.sim._faults import Fault, FaultPlace, behave
 
@@ -95,7 +96,7 @@ class _FaultyConnection:
             try:
                 yield faulty
             finally:
-                await faulty.at("close", trio.lowlevel.checkpoint)
+                await faulty.at("close", trio.lowlevel.checkpoint)  # noqa: ASYNC102 -- as providers should not
 
 
 class _FaultyStream:
@@ -150,7 +151,8 @@ async def _delayed(stream: Any, latency: Distribution, generator: random.Random)
             yield _Line(line_out)
             nursery.cancel_scope.cancel()
     except ExceptionGroup as group:  # of one, as the reader raises nothing
-        raise group.exceptions[0] from group.exceptions[0].__cause__
+        error = outermost_error(group)
+        raise error from error.__cause__
 
 
 async def _read(
