@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from turnscope import Agent, ScriptedLLM
-from turnscope.core import CLOCK_HZ, InterruptionSettings, Samples
+from turnscope.core import CLOCK_HZ, Evidence, InterruptionSettings, Ruling, Samples
 from turnscope.sim import (
     MONOLOGUE,
     Clip,
@@ -132,6 +132,47 @@ def test_a_bad_clip_is_told_by_name_and_the_others_are_played(tmp_path: Path) ->
     assert "bad.wav" in bad.error
     assert empty.error == "the recording is empty"
     assert good.interrupted
+
+
+class Raising:
+    """A policy with a fault of its own."""
+
+    def judge(self, evidence: Evidence) -> Ruling:
+        raise ZeroDivisionError("too clever")
+
+
+class Deaf(FakeVAD):
+    """A detector that cannot even begin."""
+
+    def open_stream(self) -> FakeVAD:
+        raise RuntimeError("no ears")
+
+
+def test_a_policy_that_raises_is_told_and_what_the_default_made_of_it_does_not_count(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "no.wav", "interruption", spoken("no stop"), 0.5)]
+    raising = replace(agent(), interruption=InterruptionSettings(policy=Raising()))
+    (result,) = play_clips(tmp_path, clips, lambda: raising)
+    assert result.error.startswith("the policy Raising failed: ZeroDivisionError: too clever")
+    assert replace(result, error="") == ClipResult(clip=clips[0])
+
+
+def test_whatever_an_agent_s_part_raises_is_told_with_its_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = [clip(tmp_path, f"{k}.wav", "interruption", spoken("no stop"), 0.5) for k in range(2)]
+    playing = play_clips(tmp_path, clips, agent)
+    assert next(playing).error == ""
+    monkeypatch.setattr(FakeVAD, "open_stream", Deaf.open_stream)
+    assert "RuntimeError: no ears" in next(playing).error
+
+
+def test_silence_is_measured_from_the_label_in_the_agent_s_track(tmp_path: Path) -> None:
+    made = [
+        clip(tmp_path, "no.wav", "interruption", spoken("no stop"), 0.5),
+        clip(tmp_path, "yeah.wav", "backchannel", spoken("yeah"), 0.5),
+    ]
+    no, yeah = play_clips(tmp_path, made, ducking_agent)
+    assert no.spoken_over
+    assert no.fell_silent_s == pytest.approx(no.onset_to_silence_s, abs=0.02)
+    assert (yeah.spoken_over, yeah.fell_silent_s) == (True, None)
 
 
 def test_the_result_of_a_clip_does_not_depend_on_the_others_or_on_processes(tmp_path: Path) -> None:

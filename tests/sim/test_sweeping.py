@@ -117,6 +117,7 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(grid: Grid, tmp_path: Pat
     assert seen == [(done, 10) for done in range(3, 11)]
     assert table(grid, swept) == expected
     assert kept.read_bytes().count(b"\n") == 10
+    assert sweep(grid, tmp_path, clips, nobody(), kept) == swept
 
 
 def nobody() -> Workers:

@@ -195,7 +195,8 @@ class _Run(Generic[J, R]):
             return future.result()
         if not isinstance(error, self._workers.lost):
             return LostJob(f"{type(error).__name__}: {error}")
-        self._broken = self._broken or isinstance(error, BrokenExecutor)
+        if isinstance(error, BrokenExecutor):
+            self._broken = True
         self._losses[index] += 1
         if self._losses[index] >= self._tries:
             return LostJob(f"its worker died {self._losses[index]} times")
