@@ -160,6 +160,7 @@ MISSED = {
 }
 
 
+@pytest.mark.feature("X1")
 @pytest.mark.parametrize(("text", "line"), MISSED.values(), ids=MISSED)
 def test_one_that_is_missed_says_where_in_the_file_what_was_found_and_when(read: Read, text: str, line: str) -> None:
     assert failures(read, text) == [line]

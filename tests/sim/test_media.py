@@ -232,6 +232,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.feature(53, 54)
 @pytest.mark.parametrize("media", BAD_LINES.values(), ids=BAD_LINES)
 def test_every_promise_is_kept_over_a_bad_line_and_the_same_line_gives_the_same_call(media: Media) -> None:
     one, same = hold(media), hold(media)

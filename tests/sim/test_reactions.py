@@ -57,6 +57,7 @@ PHRASES = {
 }
 
 
+@pytest.mark.feature("X1")
 @pytest.mark.parametrize(("wanted", "last"), PHRASES.values(), ids=PHRASES)
 def test_a_step_can_happen_at_the_sample_after_the_word_that_is_waited_for(wanted: Reaction, last: str) -> None:
     call = hold(says("wait three.", wanted))

@@ -146,6 +146,11 @@ def test_surroundings_phases_and_who_ends_turns_can_be_written(load: Load) -> No
     assert settings.policy_for("thinking") == PHASES.thinking.policy
 
 
+@pytest.mark.parametrize(("written", "meant"), [('"none"', None), ('"auto"', "auto")])
+def test_an_ear_for_interruptions_can_be_named_or_switched_off(load: Load, written: str, meant: str | None) -> None:
+    assert load(f"{FAKES}detector = {written}{CALLER}").agent.detector == meant
+
+
 def test_what_a_scenario_does_not_say_has_defaults(load: Load) -> None:
     scenario = load(FAKES + CALLER)
     assert (scenario.name, scenario.seed, scenario.frame_s, scenario.max_s) == ("call", 0, 0.02, 600)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from turnscope._errors import AudioError, ConfigError, TurnscopeError
 from turnscope._version import __version__
-from turnscope.cli import _corpus, _evaluate, _score, _simulate, _sweep
+from turnscope.cli import _corpus, _evaluate, _schema, _score, _simulate, _sweep
 
 __all__ = ["main"]
 
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"turnscope {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _simulate.add_to(commands)
+    _schema.add_to(commands)
     _corpus.add_to(commands)
     _evaluate.add_to(commands)
     _score.add_to(commands)

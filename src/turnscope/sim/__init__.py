@@ -25,6 +25,7 @@ from turnscope.sim._media import Codec, Media, MediaTransport, Packets
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._reactions import AgentSays, AgentWords, Happens, Reaction
 from turnscope.sim._scenario import SCENARIO_SUFFIX, Scenario, load_scenario, load_scenarios
+from turnscope.sim._schema import scenario_schema
 from turnscope.sim._simulate import Call, Drive, simulate, simulate_async
 from turnscope.sim._sweep_plot import write_plot
 from turnscope.sim._sweep_table import clips_csv, pareto, sweep_rows, table_csv, write_parquet
@@ -118,6 +119,7 @@ __all__ = [
     "read_words",
     "run_jobs",
     "run_virtual",
+    "scenario_schema",
     "seeded_scheduler",
     "simulate",
     "simulate_async",

@@ -53,7 +53,7 @@ _CODE = "it can only be given in code"
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class Choice:
     """Something that a table can name.
 
     Attributes:
@@ -67,47 +67,47 @@ class _Choice:
     from_environment: Mapping[str, str] = field(default_factory=dict)
 
 
-_CHOICES: dict[type, tuple[str, dict[str, _Choice]]] = {
+CHOICES: dict[type, tuple[str, dict[str, Choice]]] = {
     VAD: (
         "provider",
         {
-            "silero": _Choice(SileroVAD, refused={"weights": _CODE}),
-            "energy": _Choice(EnergyVAD),
-            "fake": _Choice(FakeVAD),
+            "silero": Choice(SileroVAD, refused={"weights": _CODE}),
+            "energy": Choice(EnergyVAD),
+            "fake": Choice(FakeVAD),
         },
     ),
-    STT: ("provider", {"whisper": _Choice(WhisperSTT), "fake": _Choice(FakeSTT)}),
+    STT: ("provider", {"whisper": Choice(WhisperSTT), "fake": Choice(FakeSTT)}),
     LLM: (
         "provider",
         {
-            "scripted": _Choice(ScriptedLLM),
-            "openai": _Choice(
+            "scripted": Choice(ScriptedLLM),
+            "openai": Choice(
                 OpenAIChatLLM,
                 refused={"api_key": _SECRET, "client": _CODE},
                 from_environment={"api_key_env": "api_key"},
             ),
         },
     ),
-    TTS: ("provider", {"piper": _Choice(PiperTTS), "fake": _Choice(FakeTTS)}),
-    InterruptionDetector: ("provider", {"whisper": _Choice(WhisperDetector), "fake": _Choice(FakeDetector)}),
+    TTS: ("provider", {"piper": Choice(PiperTTS), "fake": Choice(FakeTTS)}),
+    InterruptionDetector: ("provider", {"whisper": Choice(WhisperDetector), "fake": Choice(FakeDetector)}),
     Filler: (
         "kind",
-        {"words": _Choice(Filler), "sound": _Choice(ThinkingSound, refused={"samples": _CODE, "hz": _CODE})},
+        {"words": Choice(Filler), "sound": Choice(ThinkingSound, refused={"samples": _CODE, "hz": _CODE})},
     ),
     InterruptionPolicy: (
         "kind",
         {
-            "detector": _Choice(DetectorPolicy),
-            "words": _Choice(WordsPolicy),
-            "min_speech": _Choice(MinSpeech),
-            "min_words": _Choice(MinWords),
-            "min_confidence": _Choice(MinConfidence),
-            "score_veto": _Choice(ScoreVeto),
-            "score_thresholds": _Choice(ScoreThresholds),
-            "first_decides": _Choice(FirstDecides),
-            "all_confirm": _Choice(AllConfirm),
-            "any_confirms": _Choice(AnyConfirms),
-            "veto": _Choice(Veto),
+            "detector": Choice(DetectorPolicy),
+            "words": Choice(WordsPolicy),
+            "min_speech": Choice(MinSpeech),
+            "min_words": Choice(MinWords),
+            "min_confidence": Choice(MinConfidence),
+            "score_veto": Choice(ScoreVeto),
+            "score_thresholds": Choice(ScoreThresholds),
+            "first_decides": Choice(FirstDecides),
+            "all_confirm": Choice(AllConfirm),
+            "any_confirms": Choice(AnyConfirms),
+            "veto": Choice(Veto),
         },
     ),
 }
@@ -152,11 +152,11 @@ def make_agent(table: Mapping[str, object] | str, folder: Path, path: str = "age
     factory = given.pop("factory", None)
     maker = _Maker(folder)
     if factory is None:
-        agent = cast(Agent, maker.build(_Choice(Agent), {**_DEFAULTS, **given}, path))
+        agent = cast(Agent, maker.build(Choice(Agent), {**_DEFAULTS, **given}, path))
     else:
         key = path if isinstance(table, str) else f"{path}.factory"
         agent = _imported(convert(factory, str, key), folder, key)
-        agent = cast(Agent, maker.build(_Choice(Agent), given, path, agent))
+        agent = cast(Agent, maker.build(Choice(Agent), given, path, agent))
     servers = (name for name in ("stt", "llm", "tts") if isinstance(getattr(agent, name), OpenAIChatLLM))
     return ListedAgent(agent, tuple(f"{path}.{name}" for name in servers), factory)
 
@@ -174,7 +174,7 @@ class _Maker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def build(self, choice: _Choice, table: object, path: str, default: object = None) -> object:
+    def build(self, choice: Choice, table: object, path: str, default: object = None) -> object:
         """What is chosen, made with the keys of `table` as arguments; other fields are those of `default`, if given."""
         hints = get_type_hints(choice.make.__init__)
         parameters = inspect.signature(choice.make).parameters
@@ -203,20 +203,17 @@ class _Maker:
 
     def value(self, hint: Any, value: object, path: str, default: object = None) -> object:
         """`value` as the type `hint`."""
+        if InterruptionDetector in get_args(hint) and value in ("auto", "none"):
+            return None if value == "none" else value
         if type(None) in get_args(hint):  # what may be None is something else when a table says what it is
-            hint = next((part for part in get_args(hint) if part in _CHOICES), hint)
-        if hint in _CHOICES:
-            return self._chosen(*_CHOICES[hint], value, path)
-        if InterruptionDetector in get_args(hint):
-            words: dict[object, object] = {"auto": "auto", "none": None}
-            if isinstance(value, str) and value in words:
-                return words[value]
-            return self._chosen(*_CHOICES[InterruptionDetector], value, path)
+            hint = next((part for part in get_args(hint) if part in CHOICES), hint)
+        if hint in CHOICES:
+            return self._chosen(*CHOICES[hint], value, path)
         if isinstance(hint, type) and is_dataclass(hint):
-            return self.build(_Choice(hint), value, path, default if isinstance(default, hint) else None)
+            return self.build(Choice(hint), value, path, default if isinstance(default, hint) else None)
         if hint == Sequence[Tool]:
             return self._tools(value, path, default)
-        if get_origin(hint) is Sequence and ((item := get_args(hint)[0]) in _CHOICES or is_dataclass(item)):
+        if get_origin(hint) is Sequence and ((item := get_args(hint)[0]) in CHOICES or is_dataclass(item)):
             listed = convert(value, list[Any], path)
             return [self.value(item, part, f"{path}[{index}]", None) for index, part in enumerate(listed)]
         if hint == frozenset[str] and isinstance(value, str):
@@ -244,7 +241,7 @@ class _Maker:
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
-    def _chosen(self, key: str, choices: Mapping[str, _Choice], value: object, path: str) -> object:
+    def _chosen(self, key: str, choices: Mapping[str, Choice], value: object, path: str) -> object:
         table = dict(convert(value, dict[str, Any], path))
         if key not in table:
             raise ConfigError(f"{path}.{key}: is missing; one of {', '.join(choices)}")

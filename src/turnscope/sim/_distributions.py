@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -79,6 +80,9 @@ def draw_s(distribution: Distribution, generator: random.Random) -> float:
     return distribution
 
 
+Two = Annotated[list[float], msgspec.Meta(min_length=2, max_length=2)]
+
+
 class DistributionTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A distribution in a file: exactly one of these, with two numbers each.
 
@@ -88,9 +92,9 @@ class DistributionTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
         lognormal: The median and sigma.
     """
 
-    uniform: tuple[float, float] | None = None
-    normal: tuple[float, float] | None = None
-    lognormal: tuple[float, float] | None = None
+    uniform: Two | None = None
+    normal: Two | None = None
+    lognormal: Two | None = None
 
 
 _KINDS: dict[str, type[Uniform | Normal | LogNormal]] = {"uniform": Uniform, "normal": Normal, "lognormal": LogNormal}
