@@ -91,7 +91,7 @@ def examples(session: nox.Session) -> None:
         name = scenario.name.removesuffix(".scenario.toml")
         session.run("turnscope", "simulate", str(scenario), "--out", f"out/examples/{name}")
     for script in sorted(Path("examples").rglob("*.py")):
-        if not script.name.startswith(("test_", "conftest", "_")):
+        if not script.name.startswith(("test_", "conftest", "_", "noxfile")):
             session.run("python", str(script))
     if any(Path("examples").rglob("test_*.py")):
         session.run("pytest", "examples")

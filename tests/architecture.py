@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOMS = ("core", "providers", "transports", "session", "observe", "sim", "cli")
+ROOMS = ("core", "providers", "transports", "session", "observe", "sim", "testing", "cli")
 """A room imports only from those before it."""
 
 SHARED = ("turnscope._errors", "turnscope._version")
 """What every room may import."""
+
+PLUGIN_MODULES = ("turnscope.testing._plugin", "turnscope.testing._scenario_items")
+"""What only pytest loads; a test sees to it that nothing else does."""
 
 MAX_LINES = 400
 MAX_EXAMPLE_LINES = 80
@@ -106,12 +109,17 @@ def _inner_breaches(module: Module, name: str) -> list[str]:
 
 
 def third_party(module: Module) -> tuple[set[str], set[str]]:
-    """The packages of others that `module` needs to be imported, and those that only a function of it needs."""
+    """The packages of others that `module` needs to be imported, and those that only a function of it needs.
+
+    What only pytest loads, in the room `testing`, needs pytest as a function would: where it is not, nobody misses it.
+    """
     body = ast.parse(module.source).body
     functions = [node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
     lazily = {name.partition(".")[0] for node in functions for name in _imported(node)}
     always = {name.partition(".")[0] for node in body if node not in functions for name in _imported(node)}
-    ours = sys.stdlib_module_names | {"turnscope"}
+    ours = sys.stdlib_module_names | {"turnscope", "pytest_turnscope"}
+    if module.name in PLUGIN_MODULES:
+        always, lazily = always - {"pytest"}, lazily | {"pytest"}
     return always - ours, lazily - always - ours
 
 

@@ -9,11 +9,13 @@ from tests.architecture import (
     MAX_EXAMPLE_LINES,
     MAX_LINES,
     PLACES,
+    PLUGIN_MODULES,
     ROOMS,
     Module,
     definitions,
     exported,
     import_breaches,
+    imported,
     read_package,
     third_party,
 )
@@ -77,6 +79,11 @@ def test_an_import_inside_a_function_is_told_from_one_at_the_top() -> None:
         "turnscope.providers._x", "import os, trio\nfrom h2 import events\ndef f():\n    import ctranslate2"
     )
     assert third_party(module) == ({"trio", "h2"}, {"ctranslate2"})
+
+
+def test_only_pytest_loads_what_needs_pytest() -> None:
+    loading = {module.name for module in PACKAGE if set(imported(module)) & set(PLUGIN_MODULES)}
+    assert loading <= set(PLUGIN_MODULES)
 
 
 @each_module

@@ -22,9 +22,7 @@ def test_everything_in_the_package_is_installed() -> None:
         pytest.skip("an editable install copies nothing")
     installed = {file.as_posix() for file in DISTRIBUTION.files or ()}
     here = {
-        path.relative_to(SOURCE).as_posix()
-        for path in (SOURCE / "turnscope").rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc"
     }
     assert "turnscope/py.typed" in here
     assert here - installed == set()
@@ -33,3 +31,8 @@ def test_everything_in_the_package_is_installed() -> None:
 def test_the_command_is_installed() -> None:
     (command,) = entry_points(group="console_scripts", name="turnscope")
     assert command.value == "turnscope.cli:main"
+
+
+def test_the_plugin_is_installed_under_its_own_name() -> None:
+    (plugin,) = entry_points(group="pytest11", name="pytest_turnscope")
+    assert plugin.value == plugin.name

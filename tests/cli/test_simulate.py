@@ -17,9 +17,8 @@ import trio
 import turnscope
 from turnscope import PiperTTS, TurnscopeError, VoiceOptions, WhisperSTT, open_runtime
 from turnscope.cli import main
-from turnscope.cli._output import write_call
 from turnscope.core import CLOCK_HZ, Samples, resample
-from turnscope.sim import load_scenario
+from turnscope.sim import load_scenario, write_call
 from turnscope.transports import read_audio
 
 ROOT = Path(__file__).parent.parent.parent

@@ -6,8 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from turnscope.cli._output import check_folder
-from turnscope.sim import ENGINES, make_corpus
+from turnscope.sim import ENGINES, check_folder, make_corpus
 
 __all__ = ["add_to"]
 

@@ -10,12 +10,11 @@ from rich.console import Console
 from rich.status import Status
 
 from turnscope._errors import ConfigError
-from turnscope.cli._output import check_folder, write_call
 from turnscope.cli._summary import summary
 from turnscope.core import CLOCK_HZ, StateChanged
-from turnscope.observe import make_report, render_timeline
+from turnscope.observe import render_timeline
 from turnscope.session import Record, Sink
-from turnscope.sim import Call, Play, Scenario, load_scenarios
+from turnscope.sim import Scenario, check_folder, load_scenarios, report_call, write_call
 
 __all__ = ["add_to"]
 
@@ -86,15 +85,7 @@ def _hold(scenario: Scenario, folder: Path, options: argparse.Namespace) -> int:
     seed: int = scenario.seed if options.seed is None else options.seed
     with _progress(quiet=options.quiet) as sinks:
         call = scenario.run(realtime=options.realtime, seed=seed, sinks=sinks)
-    report = make_report(
-        call.events,
-        call.user,
-        call.agent,
-        scenario=scenario.name,
-        seed=None if options.realtime else seed,
-        tasks_left=call.tasks_left,
-        labels=_labels(call),
-    )
+    report = report_call(call, scenario.name, None if options.realtime else seed)
     write_call(folder, call, report, title=scenario.name)
     if not options.quiet:
         console = Console()
@@ -106,15 +97,6 @@ def _hold(scenario: Scenario, folder: Path, options: argparse.Namespace) -> int:
         print(f"turnscope: failed: {failure.message}", file=sys.stderr)
     print(folder / "conversation.wav")
     return len(failures)
-
-
-def _labels(call: Call) -> list[tuple[str, int]]:
-    """Where the caller's speech begins according to the scenario: a name, and the sample of the call."""
-    return [
-        (placed.step.name, placed.start + placed.step.speech_start)
-        for placed in call.placed
-        if isinstance(placed.step, Play) and placed.step.speech_start is not None
-    ]
 
 
 # Progress

@@ -16,7 +16,7 @@ from turnscope.observe._report import make_report
 from turnscope.observe._score import Score, score_call, score_to_dict
 from turnscope.observe._spans import Span
 from turnscope.observe._stops import StopTimes, stop_times
-from turnscope.observe._timeline import render_timeline
+from turnscope.observe._timeline import render_strip, render_timeline
 from turnscope.observe._timeline_svg import timeline_svg
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "on_ticks",
     "read_events",
     "read_labels",
+    "render_strip",
     "render_timeline",
     "score_call",
     "score_full_duplex",

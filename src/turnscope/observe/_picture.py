@@ -84,7 +84,10 @@ class Phrase(Span):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment worth a line and a label. `kind` is ``onset``, ``yield``, ``decision``, ``silence`` or ``overlap``."""
+    """A moment worth a line and a label.
+
+    `kind` is ``onset``, ``yield``, ``decision``, ``silence`` or ``overlap``; ``here`` is what somebody points at.
+    """
 
     sample: int
     kind: str

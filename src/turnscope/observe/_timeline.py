@@ -1,6 +1,7 @@
 """A conversation on the terminal: both voices, the states, how the agent fell silent, and who said what."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,11 +12,11 @@ from rich.text import Text
 from turnscope.core import CLOCK_HZ, Event, Samples, to_samples
 from turnscope.observe._canvas import Canvas, Words, wrap
 from turnscope.observe._flags import place_flags
-from turnscope.observe._picture import ASIDES, Phrase, Picture, choose_strips, counted_summary, picture
+from turnscope.observe._picture import ASIDES, Mark, Phrase, Picture, choose_strips, counted_summary, picture
 from turnscope.observe._spans import Span, envelope, place_words, tick_label, tick_step_s
 from turnscope.observe._timeline_table import words_table
 
-__all__ = ["render_timeline"]
+__all__ = ["render_strip", "render_timeline"]
 
 MAX_STRIPS = 8
 """Of a longer call only eventful stretches are shown."""
@@ -28,6 +29,9 @@ GUTTER = 8
 MIN_WIDTH, MAX_WIDTH = 60, 240
 MAX_TEXT_LINES = 3
 MAX_FLAG_ROWS = 10
+STRIP_FLAG_ROWS = 6
+"""Of a strip that stands alone, which must not be long."""
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 RANGE_DB = 40.0
 """Below the loudest column by so much, a column is blank."""
@@ -39,6 +43,7 @@ MARKS = {
     "decision": "bold magenta",
     "silence": "bold red",
     "overlap": "yellow",
+    "here": "bold red",
 }
 STATES = {"listening": ("·", "dim"), "processing": ("░", "yellow"), "speaking": ("▒", "green"), "away": (" ", "dim")}
 
@@ -60,6 +65,46 @@ def render_timeline(
     return _Timeline(picture(events, agent, max(len(user), len(agent))), user, agent, width)
 
 
+def render_strip(
+    events: Iterable[Event],
+    user: Samples,
+    agent: Samples,
+    *,
+    around_s: float | None = None,
+    label: str = "",
+    width: int | None = None,
+) -> RenderableType:
+    """One stretch of a conversation, in 25 lines at most: for the message of a test that failed.
+
+    Args:
+        events: All events of the conversation, in order.
+        user: The caller's track, at 16 kHz.
+        agent: The agent's track as heard, at 16 kHz, on the same clock.
+        around_s: The moment in its middle, in seconds. By default the last interruption, else the last time that
+            somebody spoke over the agent, else the end.
+        label: What to write at that moment; nothing unless `around_s` is given.
+        width: As for `render_timeline`.
+
+    Returns:
+        Something for ``rich.print``, as `render_timeline` gives it.
+    """
+    whole = picture(events, agent, max(len(user), len(agent)))
+    if around_s is None:
+        return _OneStrip(whole, user, agent, width, _worth_seeing(whole))
+    middle = max(min(to_samples(around_s), whole.length), 0)
+    if label:
+        here = (Mark(min(middle, max(whole.length - 1, 0)), "here", label),)
+        whole = replace(whole, marks=(here, *whole.marks))  # first, so that there is room for it
+    return _OneStrip(whole, user, agent, width, middle)
+
+
+def _worth_seeing(whole: Picture) -> int:
+    """The sample of the last interruption, else of the last overlap, else the last."""
+    stopped = [group[0].sample for group in whole.marks if group[0].kind != "overlap"]
+    spoken_over = [group[0].sample for group in whole.marks]
+    return next((samples[-1] for samples in (stopped, spoken_over) if samples), whole.length)
+
+
 class _Timeline:
     def __init__(self, whole: Picture, user: Samples, agent: Samples, width: int | None) -> None:
         self._whole = whole
@@ -74,7 +119,7 @@ class _Timeline:
         yield Text()
         strips, left_out = self._strips(width - GUTTER)
         for strip in strips:
-            canvas = _Strip(self._whole, strip, width).draw(self._tracks, self._peaks)
+            canvas = _Strip(self._whole, strip, width, MAX_FLAG_ROWS).draw(self._tracks, self._peaks)
             yield from canvas.lines(ascii_only=plain)
             yield Text()
         if left_out:
@@ -94,11 +139,27 @@ class _Timeline:
         return choose_strips(self._whole, MAX_STRIPS, float(fitting or LONGEST_STRIP_S))
 
 
+class _OneStrip(_Timeline):
+    """A strip that stands alone, with a sample in its middle as far as the call reaches."""
+
+    def __init__(self, whole: Picture, user: Samples, agent: Samples, width: int | None, middle: int) -> None:
+        super().__init__(whole, user, agent, width)
+        self._middle = middle
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(min(self._width or options.max_width, MAX_WIDTH), MIN_WIDTH)
+        length = to_samples(min((width - GUTTER) / COLUMNS_PER_S, LONGEST_STRIP_S))
+        start = max(min(self._middle - length // 2, self._whole.length - length), 0)
+        strip = _Strip(self._whole, Span(start, start + length), width, STRIP_FLAG_ROWS)
+        yield from strip.draw(self._tracks, self._peaks).lines(ascii_only=options.ascii_only)
+
+
 class _Strip:
     """One stretch of a call, as rows of cells."""
 
-    def __init__(self, whole: Picture, span: Span, width: int) -> None:
+    def __init__(self, whole: Picture, span: Span, width: int, flag_rows: int) -> None:
         self._whole = whole
+        self._flag_rows = flag_rows
         self._span = span
         self._columns = width - GUTTER
         self._canvas = Canvas(width)
@@ -182,7 +243,7 @@ class _Strip:
             self._column,
             lambda label: cell_len(label) + 2,
             (GUTTER, self._canvas.width),
-            MAX_FLAG_ROWS,
+            self._flag_rows,
         )
         top = self._canvas.height
         bottom = top + 1 + max((flag.row for flag in flags), default=-1)

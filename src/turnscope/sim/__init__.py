@@ -2,6 +2,7 @@
 
 from turnscope.sim._agent_import import load_agent
 from turnscope.sim._background import Background
+from turnscope.sim._call_files import check_folder, report_call, write_call
 from turnscope.sim._caller import CallerTransport, HangUp, Moment, Placed, Play, Step
 from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import MANIFEST, Clip, Label, Split, load_corpus, write_manifest
@@ -96,6 +97,7 @@ __all__ = [
     "Workers",
     "agent_to_evaluate",
     "broken_promises",
+    "check_folder",
     "clips_csv",
     "dask_workers",
     "echo_path",
@@ -117,6 +119,7 @@ __all__ = [
     "pareto",
     "play_clips",
     "read_words",
+    "report_call",
     "run_jobs",
     "run_virtual",
     "scenario_schema",
@@ -127,6 +130,7 @@ __all__ = [
     "sweep",
     "sweep_rows",
     "table_csv",
+    "write_call",
     "write_manifest",
     "write_parquet",
     "write_plot",

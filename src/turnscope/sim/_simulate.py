@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import trio
 
 from turnscope.core import (
+    CLOCK_HZ,
     Conversation,
     Event,
     History,
@@ -36,7 +37,7 @@ Drive = Callable[[Session], Awaitable[object]]
 """An async function that acts as the application."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Call:
     """A conversation that has taken place.
 
@@ -61,6 +62,11 @@ class Call:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "conversation", fold(self.events))
+
+    def __repr__(self) -> str:
+        """Short, because it stands in the message of every assertion about a call."""
+        turns = ", ".join(turn.outcome.kind if turn.outcome else "unfinished" for turn in self.turns)
+        return f"<Call of {len(self.user) / CLOCK_HZ:.2f} s, turns: {turns or 'none'}>"
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -1,4 +1,4 @@
-"""Writes the files of a call: all of them or none."""
+"""The report of a call that was simulated, and the files that it is kept in: all of them or none."""
 
 import json
 import os
@@ -11,11 +11,33 @@ import numpy as np
 
 from turnscope._errors import ConfigError, TurnscopeError
 from turnscope.core import CLOCK_HZ
-from turnscope.observe import timeline_svg
-from turnscope.sim import Call
+from turnscope.observe import make_report, timeline_svg
+from turnscope.sim._caller import Play
+from turnscope.sim._simulate import Call
 from turnscope.transports import write_wav
 
-__all__ = ["check_folder", "write_call"]
+__all__ = ["check_folder", "report_call", "write_call"]
+
+
+def report_call(call: Call, name: str, seed: int | None) -> dict[str, object]:
+    """The report of a call, with latencies from where its script says that the caller's speech begins.
+
+    Args:
+        call: The conversation.
+        name: What it is called.
+        seed: With which it was held; None in real time.
+
+    Returns:
+        See `turnscope.observe.make_report`.
+    """
+    labels = [
+        (placed.step.name, placed.start + placed.step.speech_start)
+        for placed in call.placed
+        if isinstance(placed.step, Play) and placed.step.speech_start is not None
+    ]
+    return make_report(
+        call.events, call.user, call.agent, scenario=name, seed=seed, tasks_left=call.tasks_left, labels=labels
+    )
 
 
 def check_folder(folder: Path, argument: str = "--out") -> None:
