@@ -122,8 +122,8 @@ def _is_virtual(item: pytest.Function, setting: object) -> bool:
         return True
     if isinstance(setting, bool):
         return setting
-    definitions = item._fixtureinfo.name2fixturedefs.get("simulate", ())
-    return any(definition.func.__module__ == __name__ for definition in definitions[-1:])  # the last is what it is given
+    definitions = item._fixtureinfo.name2fixturedefs.get("simulate", ())  # the last of them is what it is given
+    return any(definition.func.__module__ == __name__ for definition in definitions[-1:])
 
 
 def _run_in_virtual_time(async_fn: Any, *, seed: int, clock: Any = None, instruments: Any = ()) -> Any:

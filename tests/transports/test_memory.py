@@ -7,9 +7,9 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import run_in_virtual_time
 from turnscope._errors import AudioError, ConfigError, TransportError
 from turnscope.core import Samples
+from turnscope.sim import run_virtual
 from turnscope.transports import MemoryTransport, OutputCleared, OutputFrame, Playhead, Transport, memory_pair
 
 
@@ -50,7 +50,7 @@ def test_what_the_caller_says_arrives_whole_and_in_order_however_small_the_limit
             heard += await hear_all(transport)
         return heard
 
-    frames = run_in_virtual_time(call)
+    frames = run_virtual(lambda _: call(), seed=0)
     assert [sample for _, samples in frames for sample in samples] == list(range(sum(lengths)))
     assert all(samples[0] == start for start, samples in frames)
     assert all(len(samples) <= limit for _, samples in frames)

@@ -9,9 +9,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import run_in_virtual_time
 from turnscope._errors import AudioError, ConfigError, TransportError
 from turnscope.core import Samples
+from turnscope.sim import run_virtual
 from turnscope.transports import InputFrame, Transport, WavTransport, write_wav
 from turnscope.transports import Playhead as At
 
@@ -40,7 +40,7 @@ def test_it_is_a_transport() -> None:
 @given(st.integers(0, 5000), st.integers(1, 900), st.integers(0, 2000))
 def test_the_caller_is_heard_whole_in_frames_at_their_times(count: int, frame: int, tail: int) -> None:
     transport = WavTransport(counting(count), frame_s=frame / HZ, tail_s=tail / HZ)
-    frames = run_in_virtual_time(lambda: hear_all(transport))
+    frames = run_virtual(lambda _: hear_all(transport), seed=0)
     heard = [sample for _, piece in frames for sample in piece.samples.tolist()]
     assert heard == [*counting(count).tolist(), *[0.0] * tail]
     assert [piece.start for _, piece in frames] == list(range(0, count + tail, frame))
@@ -214,7 +214,7 @@ def test_however_it_is_sent_and_cleared_every_sample_is_heard_or_cleared_once(da
         assert not any(heard[len(recorded) :])
         assert np.count_nonzero(recorded) == sent - cleared
 
-    run_in_virtual_time(call)
+    run_virtual(lambda _: call(), seed=0)
 
 
 async def test_who_has_hung_up_hears_nothing_more() -> None:

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from turnscope._errors import ConfigError, TurnscopeError
-from turnscope.cli._output import check_folder
 from turnscope.cli._sweep_lines import sweep_lines
 from turnscope.sim import (
     ClipResult,
     SweptSetting,
     Workers,
+    check_folder,
     clips_csv,
     dask_workers,
     load_corpus,
