@@ -20,7 +20,10 @@ __all__ = ["StandstillError", "VirtualCompute", "run_virtual", "seeded_scheduler
 T = TypeVar("T")
 
 STANDSTILL_S = 5.0
-"""A run whose virtual clock has stood still for so many wall seconds is stuck."""
+"""A run whose virtual clock has stood still for so long is stuck.
+
+In time of the processor, not of the wall: a machine that is busy with other things makes no run stuck.
+"""
 
 
 class StandstillError(TurnscopeError):
@@ -54,8 +57,8 @@ class VirtualCompute:
     def __init__(self, workers: int = 2, scale: float = 1.0) -> None:
         self._free_at = [0.0] * workers
         self._scale = scale
-        self.spent_wall_s: float = 0.0
-        """Wall time that the work has really taken."""
+        self.spent_cpu_s: float = 0.0
+        """The processor's time that the work has really taken, in the run's own thread."""
 
     def begin(self) -> None:
         """A run begins, on a clock of its own: nobody computes yet."""
@@ -67,11 +70,11 @@ class VirtualCompute:
         begin = max(trio.current_time(), heapq.heappop(self._free_at))
         end = begin + cost_s * self._scale
         heapq.heappush(self._free_at, end)
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             result = work()
         finally:
-            self.spent_wall_s += time.perf_counter() - started
+            self.spent_cpu_s += time.thread_time() - started
         await trio.sleep_until(end)
         return result
 
@@ -102,10 +105,10 @@ class _Watchdog(trio.abc.Instrument):
 
     def _look(self, meanwhile: str) -> None:
         virtual = self._clock.current_time()
-        wall = time.perf_counter() - self._compute.spent_wall_s
+        spent = time.thread_time() - self._compute.spent_cpu_s
         if virtual != self._virtual:
-            self._virtual, self._since = virtual, wall
-        elif wall - self._since > STANDSTILL_S and not self.culprit:
+            self._virtual, self._since = virtual, spent
+        elif spent - self._since > STANDSTILL_S and not self.culprit:
             self.culprit = meanwhile
             self.scope.cancel()
 
@@ -126,7 +129,7 @@ def run_virtual(
         instruments: Watch the run, as in `trio.run`.
 
     Raises:
-        StandstillError: Virtual time stood still for 5 wall seconds.
+        StandstillError: Virtual time stood still for 5 seconds of the processor's time.
     """
     from trio.testing import MockClock  # not at the top: it brings pytest along
 
