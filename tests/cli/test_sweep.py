@@ -18,7 +18,8 @@ from turnscope.sim import write_manifest
 
 Output = pytest.CaptureFixture[str]
 TABLES = ("sweep.csv", "clips.csv")
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
+"""A process that has not come so far by then has failed; a busy machine takes its time."""
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 """For other processes, which begin elsewhere."""
 
