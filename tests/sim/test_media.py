@@ -41,6 +41,7 @@ from turnscope.sim import (
     load_scenario,
     simulate,
 )
+from turnscope.sim._media import _Network
 from turnscope.transports import InputFrame, Transport, write_wav
 
 ORDER: list[Step] = [
@@ -157,13 +158,12 @@ def frames_offset(sound: Samples, frames: Sequence[InputFrame]) -> int:
     return next(at for at in range(0, len(sound), 320) if np.array_equal(sound[at : at + 320], first))
 
 
-@pytest.mark.parametrize(("burst", "shortest", "longest"), [(1.0, 1, 1), (4.0, 2.5, 6), (None, 1, 1.3)])
-async def test_losses_come_in_bursts_of_their_mean_length(burst: float | None, shortest: float, longest: float) -> None:
-    frames, _ = await came_through(Media(packets=Packets(loss=0.1, burst=burst)), tone(60.0), seed=5)
-    gaps = [later.start - frame.start - len(frame.samples) for frame, later in pairwise(frames)]
-    lost = [gap // 320 for gap in gaps if gap]
-    assert shortest <= float(np.mean(lost)) <= longest
-    assert 0.06 <= sum(lost) / 3000 <= 0.14
+@pytest.mark.parametrize(("burst", "shortest", "longest"), [(1.0, 1, 1), (4.0, 3.5, 4.5), (None, 1.05, 1.2)])
+def test_losses_come_in_bursts_of_their_mean_length(burst: float | None, shortest: float, longest: float) -> None:
+    network = _Network(Media(packets=Packets(loss=0.1, burst=burst)), CLOCK_HZ, seed=5)
+    lost = "".join("x" if network._copies() == 0 else " " for _ in range(20_000))
+    assert 0.085 <= lost.count("x") / len(lost) <= 0.115
+    assert shortest <= lost.count("x") / len(lost.split()) <= longest
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,15 @@ def test_several_people_do_not_wait_for_each_other(load: Load) -> None:
     assert placed[2].start == placed[1].stop + 16_000
 
 
+def test_a_step_follows_the_one_before_it_of_the_same_person(load: Load) -> None:
+    scenario = load(
+        '[[caller]]\nwords = "one"\nat_s = 1\n[[caller]]\nwords = "mum"\nat_s = 2\nspeaker = "child"\n'
+        '[[caller]]\nwords = "two"\nafter_previous_s = 0.25'
+    )
+    one, _, two, _ = scenario.run().placed
+    assert two.start == one.stop + 4000
+
+
 def test_voices_that_overlap_are_both_heard(load: Load) -> None:
     scenario = load(
         '[[caller]]\nwords = "one"\nat_s = 1\n[[caller]]\nwords = "two"\nat_s = 1.1\nspeaker = "B"\ngain_db = -6'

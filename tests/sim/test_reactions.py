@@ -28,6 +28,7 @@ from turnscope.sim import (
     load_scenario,
     simulate,
 )
+from turnscope.sim._reactions import Reactions
 
 Load = Callable[[str], Scenario]
 
@@ -140,6 +141,16 @@ def test_which_time_it_happens_can_be_said() -> None:
     call = hold(says("wait three.", AgentWords(2)), says("thank you.", spoken, nth=2))
     times = [event.sample for event in of_kind(call, StateChanged) if event.new == "speaking"]
     assert call.placed[2].start == times[1]
+
+
+def test_what_lies_in_the_callers_future_is_no_reason_yet() -> None:
+    reactions, reached = Reactions(), Happens(StateChanged, {"new": "speaking"})
+    reactions.expect(reached)
+    reactions.listen(lambda: {1: (HeardWord("two", 100, 900, estimated=False),)})
+    reactions.notice(StateChanged(800, "processing", "speaking", "audio_started"))
+    for wanted, at in ((AgentSays("two"), 900), (AgentWords(1), 900), (reached, 800)):
+        moments = [reactions.moment(wanted, since=-1, nth=None, now=now) for now in (at - 1, at + 1)]
+        assert moments == [None, at]
 
 
 def test_nobody_can_wait_for_less_than_a_word() -> None:

@@ -1,6 +1,5 @@
 """A provider as it is on a bad day: slower than it should be, and now and then at fault."""
 
-import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -163,16 +162,14 @@ async def _read(
 ) -> None:
     """Note when each item is due. What the stream raises is an item, too."""
     delay_s = draw_s(latency, generator)
-    due = -math.inf
     async with line:
         try:
             async for item in stream:
                 if isinstance(item, Transcript):
                     delay_s = draw_s(latency, generator)
-                due = max(trio.current_time() + delay_s, due)
-                await line.send((due, item))
+                await line.send((trio.current_time() + delay_s, item))
         except Exception as error:
-            await line.send((max(trio.current_time() + delay_s, due), _Raised(error)))
+            await line.send((trio.current_time() + delay_s, _Raised(error)))
 
 
 class _Raised:
@@ -181,7 +178,7 @@ class _Raised:
 
 
 class _Line:
-    """What is on its way, each thing when it is due."""
+    """What is on its way, each thing when it is due, but not before the one in front of it."""
 
     def __init__(self, line: trio.MemoryReceiveChannel[tuple[float, Any]]) -> None:
         self._line = line
