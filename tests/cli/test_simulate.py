@@ -24,7 +24,7 @@ from turnscope.transports import read_audio
 ROOT = Path(__file__).parent.parent.parent
 INTERRUPTED = ROOT / "examples/fakes/interrupted.scenario.toml"
 DEMO = ROOT / "examples/barge_in/barge_in.scenario.toml"
-FILES = ["agent.wav", "conversation.wav", "events.jsonl", "report.json", "timeline.svg", "user.wav"]
+FILES = ["agent.wav", "conversation.wav", "events.jsonl", "report.json", "timeline.html", "timeline.svg", "user.wav"]
 
 Output = pytest.CaptureFixture[str]
 
@@ -47,7 +47,7 @@ def assert_one_line_of_error(output: Output) -> str:
 # What is written
 
 
-def test_a_call_is_written_as_exactly_six_files(tmp_path: Path) -> None:
+def test_a_call_is_written_as_exactly_these_files(tmp_path: Path) -> None:
     assert simulate(INTERRUPTED, tmp_path / "new/out") == 0
     assert names(tmp_path) == ["new"]
     assert names(tmp_path / "new") == ["out"]

@@ -10,7 +10,7 @@ from turnscope.sim import Call
 from turnscope.testing._artifacts import Artifacts
 from turnscope.testing._held import HeldCall
 
-FILES = ["agent.wav", "conversation.wav", "events.jsonl", "report.json", "timeline.svg", "user.wav"]
+FILES = ["agent.wav", "conversation.wav", "events.jsonl", "report.json", "timeline.html", "timeline.svg", "user.wav"]
 FAILING = """
 def test_it(simulate):
     call = simulate(agent, script)

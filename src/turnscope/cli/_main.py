@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from turnscope._errors import AudioError, ConfigError, TurnscopeError
 from turnscope._version import __version__
-from turnscope.cli import _corpus, _evaluate, _schema, _score, _simulate, _sweep
+from turnscope.cli import _corpus, _evaluate, _replay, _schema, _score, _simulate, _sweep
 
 __all__ = ["main"]
 
@@ -64,4 +64,5 @@ def _parser() -> argparse.ArgumentParser:
     _evaluate.add_to(commands)
     _score.add_to(commands)
     _sweep.add_to(commands)
+    _replay.add_to(commands)
     return parser

@@ -12,7 +12,7 @@ from rich.status import Status
 from turnscope._errors import ConfigError
 from turnscope.cli._summary import summary
 from turnscope.core import CLOCK_HZ, StateChanged
-from turnscope.observe import render_timeline
+from turnscope.observe import Recorder, render_timeline
 from turnscope.session import Record, Sink
 from turnscope.sim import Scenario, check_folder, load_scenarios, report_call, write_call
 
@@ -20,7 +20,7 @@ __all__ = ["add_to"]
 
 DESCRIPTION = """\
 Hold the conversation that a scenario file describes, in virtual time: as fast as this machine can compute it, and the
-same to the sample each time. Then show it as a timeline, and write six files:
+same to the sample each time. Then show it as a timeline, and write seven files:
 
   conversation.wav   both voices as heard: the caller left, the agent right
   user.wav           the caller alone
@@ -28,6 +28,7 @@ same to the sample each time. Then show it as a timeline, and write six files:
   events.jsonl       everything that happened, one JSON object a line
   report.json        turns, interruptions and latencies
   timeline.svg       the timeline as a picture
+  timeline.html      the timeline as a page: a click plays from there
 
 A file with several sets of parameters has a folder for each of its runs. Where a call is not as its file expects it,
 that is said on standard error, one line each, and the exit code is 1.
@@ -43,7 +44,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", metavar="FILE.scenario.toml", type=Path, help="the agent, and what the caller does")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the six files")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the files")
     parser.add_argument(
         "--seed", metavar="N", type=int, help="for the order of simultaneous things (default: the file's)"
     )
@@ -53,6 +54,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--run", metavar="NAME", dest="run_name", help="of a file with several sets of parameters, only this one"
     )
+    parser.add_argument("--record", metavar="DIR", type=Path, help="record the session into this folder, for a replay")
     parser.add_argument("--quiet", action="store_true", help="show no progress and no timeline, only where the call is")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=_run)
@@ -64,9 +66,13 @@ def _run(options: argparse.Namespace) -> str | None:
     scenarios = _chosen(load_scenarios(options.scenario), options)
     failures = 0
     for scenario in scenarios:
-        folder: Path = options.out / scenario.variant.replace("/", "_") if scenario.variant else options.out
-        failures += _hold(scenario, folder, options)
+        failures += _hold(scenario, _run_folder(options.out, scenario), options)
     return f"{options.scenario}: {failures} failure{'' if failures == 1 else 's'}" if failures else None
+
+
+def _run_folder(folder: Path, scenario: Scenario) -> Path:
+    """Where the files of a run go: those of one run of several into a folder inside."""
+    return folder / scenario.variant.replace("/", "_") if scenario.variant else folder
 
 
 def _chosen(scenarios: list[Scenario], options: argparse.Namespace) -> list[Scenario]:
@@ -84,7 +90,8 @@ def _hold(scenario: Scenario, folder: Path, options: argparse.Namespace) -> int:
     """Hold one call, write it down, and say how it went. Returns how often it was not as expected."""
     seed: int = scenario.seed if options.seed is None else options.seed
     with _progress(quiet=options.quiet) as sinks:
-        call = scenario.run(realtime=options.realtime, seed=seed, sinks=sinks)
+        recorder = None if options.record is None else Recorder(_run_folder(options.record, scenario))
+        call = scenario.run(realtime=options.realtime, seed=seed, sinks=sinks, recorder=recorder)
     report = report_call(call, scenario.name, None if options.realtime else seed)
     write_call(folder, call, report, title=scenario.name)
     if not options.quiet:

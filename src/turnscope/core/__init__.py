@@ -120,6 +120,7 @@ from turnscope.core._inputs import (
     TranscriptReceived,
     TurnFailed,
     TurnJoined,
+    TurnReserved,
     UserTurnCleared,
     WaitsFor,
 )
@@ -400,6 +401,7 @@ __all__ = [
     "TurnMode",
     "TurnOpened",
     "TurnRecord",
+    "TurnReserved",
     "TurnStarted",
     "UserTurnCleared",
     "UtteranceDismissed",

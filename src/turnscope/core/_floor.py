@@ -30,6 +30,9 @@ class Floor(HandingOver):
 
     def receive(self, item: inp.FloorInput) -> list[do.Order]:
         """Take one input, and say what is to be done about it, in order."""
+        if isinstance(item, inp.TurnReserved):  # only takes a number: what is due at this time comes with what follows
+            self._claim_id(item.turn_id)
+            return []
         self._now = max(self._now, item.sample)
         if isinstance(item, inp.TurnJoined):
             self._deadlines.clear(f"join {item.turn_id}")  # however late, it was in time

@@ -1,7 +1,10 @@
 """What the Floor knows, and the small steps that all its decisions are made of."""
 
 from collections import deque
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import Self
 
 from turnscope.core import _events as ev
 from turnscope.core import _inputs as inp
@@ -165,10 +168,17 @@ class FloorState:
         """The id that the next turn will have."""
         return self._next_turn_id
 
-    def reserve_turn_id(self) -> int:
-        """An id for a turn that the application begins; no other turn will have it."""
-        self._next_turn_id += 1
-        return self._next_turn_id - 1
+    def fork(self, settings: Mapping[str, FloorSettings]) -> Self:
+        """A Floor that knows all that this one does, and goes on by other settings: what would it decide?
+
+        Args:
+            settings: By the names of agents. An agent that is not named keeps its own.
+        """
+        shared = {id(each): each for each in self._known.values()}
+        other = deepcopy(self, dict(shared))
+        other._known |= settings
+        other.settings = other._known[self.agent]
+        return other
 
     @property
     def agent_is_audible(self) -> bool:

@@ -57,6 +57,7 @@ __all__ = [
     "TranscriptReceived",
     "TurnFailed",
     "TurnJoined",
+    "TurnReserved",
     "UserTurnCleared",
     "WaitsFor",
 ]
@@ -239,6 +240,14 @@ class TurnJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnReserved:
+    """The application is about to begin a turn, which has this id: `Floor.next_turn_id`. No other turn will have it."""
+
+    sample: int
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SayRequested:
     """The application wants something said, as a turn of its own. `text` is empty when it comes in pieces.
 
@@ -374,6 +383,7 @@ FloorInput = (
     | ToolsRunning
     | ToolsDone
     | AttemptCommitted
+    | TurnReserved
     | SayRequested
     | ReplyRequested
     | ProtectionChanged

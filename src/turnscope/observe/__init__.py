@@ -12,11 +12,14 @@ from turnscope.observe._event_log import EventLog, read_events
 from turnscope.observe._full_duplex import AGENT_GAP_S, TAKEOVER_S, USER_GAP_S, FullDuplex, score_full_duplex
 from turnscope.observe._interaction import Interaction, InteractionEvent, InteractionWindows, score_interaction
 from turnscope.observe._rates import Latency, PerMinute, Rate, latency_of
+from turnscope.observe._recorder import Recorder
+from turnscope.observe._recording import RecordedFrame, RecordedStream, Recording, load_recording
 from turnscope.observe._report import make_report
 from turnscope.observe._score import Score, score_call, score_to_dict
 from turnscope.observe._spans import Span
 from turnscope.observe._stops import StopTimes, stop_times
 from turnscope.observe._timeline import render_strip, render_timeline
+from turnscope.observe._timeline_html import timeline_html
 from turnscope.observe._timeline_svg import timeline_svg
 
 __all__ = [
@@ -34,6 +37,10 @@ __all__ = [
     "Latency",
     "PerMinute",
     "Rate",
+    "RecordedFrame",
+    "RecordedStream",
+    "Recorder",
+    "Recording",
     "Score",
     "Span",
     "StopTimes",
@@ -41,6 +48,7 @@ __all__ = [
     "caller_segments",
     "find_speech",
     "latency_of",
+    "load_recording",
     "make_report",
     "on_ticks",
     "read_events",
@@ -53,5 +61,6 @@ __all__ = [
     "score_to_dict",
     "segments_by_words",
     "stop_times",
+    "timeline_html",
     "timeline_svg",
 ]

@@ -1,7 +1,7 @@
 """A few shapes of SVG as text, the same for the same arguments. Knows nothing of conversations."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,10 +12,15 @@ _WIDE = frozenset("mwMW@%—…")
 
 
 class Svg:
-    """Collects shapes. Coordinates are pixels, written with one decimal."""
+    """Collects shapes. Coordinates are pixels, written with one decimal.
 
-    def __init__(self) -> None:
+    Args:
+        colours: What is written for a colour.
+    """
+
+    def __init__(self, colours: Callable[[str], str] = str) -> None:
         self._parts: list[str] = []
+        self._colours = colours
 
     def extend(self, other: "Svg") -> None:
         """The shapes of another drawing, on top of these."""
@@ -24,17 +29,19 @@ class Svg:
     def rect(self, x: float, y: float, width: float, height: float, fill: str, **attributes: str | float) -> None:
         """A filled rectangle."""
         box = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
-        self._parts.append(f'<rect {box} fill="{fill}"{_written(attributes)}/>')
+        self._parts.append(f'<rect {box} fill="{self._colours(fill)}"{self._written(attributes)}/>')
 
     def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str, **attributes: str | float) -> None:
         """A straight line."""
         ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
-        self._parts.append(f'<line {ends} stroke="{stroke}"{_written(attributes)}/>')
+        self._parts.append(f'<line {ends} stroke="{self._colours(stroke)}"{self._written(attributes)}/>')
 
     def text(self, x: float, y: float, text: str, fill: str, **attributes: str | float) -> None:
         """A line of text; `y` is its baseline."""
         place = f'x="{number(x)}" y="{number(y)}"'
-        self._parts.append(f'<text {place} fill="{fill}"{_written(attributes)}>{escape(printable(text))}</text>')
+        self._parts.append(
+            f'<text {place} fill="{self._colours(fill)}"{self._written(attributes)}>{escape(printable(text))}</text>'
+        )
 
     def area(self, outlines: Iterable[list[tuple[float, float]]], fill: str) -> None:
         """Filled polygons, as one shape."""
@@ -42,7 +49,21 @@ class Svg:
             "M" + "L".join(f"{number(x)} {number(y)}" for x, y in outline) + "Z" for outline in outlines if outline
         )
         if path:
-            self._parts.append(f'<path d="{path}" fill="{fill}"/>')
+            self._parts.append(f'<path d="{path}" fill="{self._colours(fill)}"/>')
+
+    def shapes(self) -> str:
+        """Everything so far, to be put into an image of the same font."""
+        return "\n".join(self._parts)
+
+    def _written(self, attributes: dict[str, str | float]) -> str:
+        return "".join(
+            f" {name.replace('_', '-')}={quoteattr(self._value(name, value))}" for name, value in attributes.items()
+        )
+
+    def _value(self, name: str, value: str | float) -> str:
+        if isinstance(value, str):
+            return self._colours(value) if name == "stroke" else value
+        return number(value)
 
     def document(self, width: float, height: float, title: str) -> str:
         """Everything so far as a file. `title` is what a screen reader says."""
@@ -79,10 +100,3 @@ def _em(char: str) -> float:
     if char.isascii():
         return 0.69 if char.isupper() else 0.63
     return 1.0 if unicodedata.east_asian_width(char) in "WF" else 0.68
-
-
-def _written(attributes: dict[str, str | float]) -> str:
-    return "".join(
-        f" {name.replace('_', '-')}={quoteattr(value if isinstance(value, str) else number(value))}"
-        for name, value in attributes.items()
-    )

@@ -62,10 +62,11 @@ class Attempt:
         """Why it was taken back, if it was."""
         self._meter = Meter()
         self._session = context
+        answer = order.turn_id, order.attempt
         self.context: TurnContext = replace(
             context,
-            llm=MeteredLLM(context.llm, self._meter),
-            tts=MeteredTTS(context.tts, self._meter),
+            llm=MeteredLLM(context.taps.llm(context.llm, context.agent.llm.name, *answer), self._meter),
+            tts=MeteredTTS(context.taps.tts(context.tts, context.agent.tts.name, *answer), self._meter),
             publish=self._publish,
         )
         """The session as it was when the attempt began: a hand-over that comes later does not reach it."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import trio
 
 from turnscope.core import Event, EventsLost, FloorInput
+from turnscope.session._tap import TapGuard
 
 __all__ = ["EventBus", "Record", "Sink", "Subscriber"]
 
@@ -77,8 +78,9 @@ class EventBus:
     what they are told, and how long it takes, comes after.
     """
 
-    def __init__(self, sinks: tuple[Sink, ...]) -> None:
+    def __init__(self, sinks: tuple[Sink, ...], guard: TapGuard) -> None:
         self._sinks = sinks
+        self._guard = guard
         self._raised: set[int] = set()
         self._subscribers: list[Subscriber] = []
         self._waiting: deque[Record] = deque()
@@ -128,6 +130,7 @@ class EventBus:
                     self._raised.add(index)
                     _logger.exception("sink %r raised when it was given %r", sink, record)
         if isinstance(record, Event):
+            self._guard.take(record)
             for subscriber in self._subscribers:
                 subscriber.put(record)
 

@@ -23,6 +23,10 @@ class SessionClock:
         """The session's time, in samples of 16 kHz; while it is held, the time at which it is."""
         return round((trio.current_time() - self._start) * CLOCK_HZ) if self._held is None else self._held
 
+    def seconds(self) -> float:
+        """The session's time, as exactly as Trio's is, held or not."""
+        return trio.current_time() - self._start
+
     @contextmanager
     def hold(self, sample: int) -> Generator[None]:
         """Let everything that follows from one input happen at its time, however long it takes."""

@@ -39,6 +39,7 @@ from turnscope.session._clock import SessionClock
 from turnscope.session._echo_guard import EchoGuard
 from turnscope.session._far_end import FarEnd
 from turnscope.session._stages import Stages
+from turnscope.session._tapped import Taps
 from turnscope.transports import InputFrame, Transport
 
 __all__ = ["Ears"]
@@ -71,6 +72,7 @@ class Ears:
         publish: Takes what is to be told about the audio itself; alike.
         far_end: What the agent plays.
         judging: Whether it is open what becomes of somebody who speaks over the agent.
+        taps: Are put at the detector and at what is heard.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Ears:
         publish: Callable[[Event], None],
         far_end: FarEnd,
         judging: Callable[[], bool],
+        taps: Taps,
     ) -> None:
         self._transport = transport
         self._clock = clock
@@ -94,10 +97,11 @@ class Ears:
         self._resampler = None if self._hz == CLOCK_HZ else Resampler(self._hz, CLOCK_HZ)
         self._agent = agent
         self._stages = Stages(agent.stages, far_end, self._leave_out)
-        self._vad = _open_vad(agent)
+        self._taps = taps
         self._vad_cursor = self._ring.cursor(0)
         self._prepared: dict[str, VADStream] = {}
         """For agents that may take over, by their names."""
+        self._vad = self._open_vad(agent)
         self._edges = _edges(agent)
         self._guard: EchoGuard | None = None
         if agent.echo_guard:
@@ -111,7 +115,7 @@ class Ears:
             ConfigError: It cannot be had, with what to do about it.
             ProviderError: It could not be begun with.
         """
-        self._prepared[agent.name] = _open_vad(agent)
+        self._prepared[agent.name] = self._open_vad(agent)
 
     def hand_over(self, agent: Agent) -> None:
         """Hear with the detector and the settings of another agent, which is prepared, from the next window on.
@@ -199,8 +203,8 @@ class Ears:
     def _hear_silence(self, gap: int, reason: GapReason) -> None:
         """Silence where audio is missing: those who listen hear it, the detector is spared it."""
         if self._resampler is not None:
-            self._ring.write(self._stages.process(self._resampler.flush(), self._ring.end))
-        self._ring.write(self._stages.flush())
+            self._keep(self._stages.process(self._resampler.flush(), self._ring.end))
+        self._keep(self._stages.flush())
         start, stop = self._ring.end, self._ring.end + round(gap * CLOCK_HZ / self._hz)
         if stop > start:
             self._publish(InputGap(self._clock.now(), start, stop, reason))
@@ -217,7 +221,12 @@ class Ears:
 
     def _write(self, samples: Samples) -> None:
         at_clock_rate = samples if self._resampler is None else self._resampler.process(samples)
-        self._ring.write(self._stages.process(at_clock_rate, self._ring.end))
+        self._keep(self._stages.process(at_clock_rate, self._ring.end))
+
+    def _keep(self, samples: Samples) -> None:
+        if len(samples):
+            self._taps.heard(self._ring.end, samples)
+            self._ring.write(samples)
 
     def _leave_out(self, stage: str, message: str) -> None:
         self._publish(StageFailed(self._clock.now(), stage, message))
@@ -234,11 +243,15 @@ class Ears:
 
     # Speech in it
 
+    def _open_vad(self, agent: Agent) -> VADStream:
+        with blame(agent.vad.name):
+            return self._taps.vad(agent.vad.open_stream(), lambda: self._vad_cursor.position)
+
     def _watch(self) -> None:
         while self._vad_cursor.available_samples >= (window := self._agent.vad.window_samples):
             start = self._vad_cursor.position
             try:
-                probability = self._vad.process(self._vad_cursor.read(window))
+                probability = float(self._vad.process(self._vad_cursor.read(window)))
             except Exception as error:
                 raise as_provider_error(self._agent.vad.name, error) from error
             self._give_edges(probability, start, start + window)
@@ -269,11 +282,6 @@ class Ears:
 
 def _power(samples: Samples) -> float:
     return float(np.square(samples, dtype=np.float64).mean()) if len(samples) else 0.0
-
-
-def _open_vad(agent: Agent) -> VADStream:
-    with blame(agent.vad.name):
-        return agent.vad.open_stream()
 
 
 def _edges(agent: Agent) -> list[tuple[EdgeProfile, SpeechEdges]]:

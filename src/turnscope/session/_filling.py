@@ -64,7 +64,8 @@ class Filling:
         """Samples of words that were heard, at the transport's rate."""
         self._order = order
         self._options = request.way_to_speak(context.agent.voice)
-        self._context = replace(context, tts=MeteredTTS(context.tts, self.meter))
+        tapped = context.taps.tts(context.tts, context.agent.tts.name, order.turn_id, order.attempt)
+        self._context = replace(context, tts=MeteredTTS(tapped, self.meter))
         self._answer = answer
         self._busy = busy
         self._number = 0

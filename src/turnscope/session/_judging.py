@@ -27,6 +27,7 @@ from turnscope.session._agent import Agent
 from turnscope.session._blame import as_provider_error, blame, open_blamed
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
+from turnscope.session._tapped import Taps
 from turnscope.session._zombies import unblock
 
 __all__ = ["Judging"]
@@ -48,6 +49,7 @@ class Judging:
         clock: The session's.
         feed: Takes what the detector says.
         publish: Takes its failures.
+        taps: Are put at its streams.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Judging:
         clock: SessionClock,
         feed: Callable[[FloorInput], None],
         publish: Callable[[Event], None],
+        taps: Taps,
     ) -> None:
         self._connection = connection
         detector = agent.interruption_detector
@@ -68,6 +71,7 @@ class Judging:
         self._clock = clock
         self._feed = feed
         self._publish = publish
+        self._taps = taps
         self._challenger: int | None = None
         """The turn that would be that of whoever speaks over the agent."""
         self._onset: int | None = None
@@ -136,7 +140,8 @@ class Judging:
     async def _judge(self, connection: DetectorConnection, turn_id: int, onset: int) -> None:
         start = max(0, onset - PRE_ROLL)
         onset_in_stream = (onset - start) * self._input_hz // CLOCK_HZ
-        stream = connection.open_stream(onset_in_stream)
+        tapped = self._taps.detector(connection, self._name, self._input_hz, turn_id)
+        stream = tapped.open_stream(onset_in_stream)
         async with (
             open_blamed(self._name, stream, self._busy, self._timeout_s) as opened,
             trio.open_nursery() as nursery,

@@ -87,9 +87,10 @@ class Listening:
         """
         context = self._context
         name = context.agent.stt.name
+        stt = context.taps.stt(context.stt, name, context.agent.stt.input_hz, self._turn_id)
         with self.scope:
             async with (
-                open_blamed(name, context.stt.open_stream(), self.busy, context.agent.provider_timeout_s) as stream,
+                open_blamed(name, stt.open_stream(), self.busy, context.agent.provider_timeout_s) as stream,
                 trio.open_nursery() as nursery,
             ):
                 nursery.start_soon(self._take_transcripts, stream)

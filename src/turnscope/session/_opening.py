@@ -15,6 +15,7 @@ from turnscope.session._connections import Connection, Connections, open_connect
 from turnscope.session._hooks import Hook
 from turnscope.session._runtime import Runtime, open_runtime
 from turnscope.session._session import Session
+from turnscope.session._tap import Tap, TapGuard
 from turnscope.transports import Transport
 
 __all__ = ["open_session"]
@@ -42,6 +43,7 @@ async def open_session(
     history: History | None = None,
     sinks: tuple[Sink, ...] = (),
     hooks: tuple[Hook[Any], ...] = (),
+    recorder: Tap | None = None,
 ) -> AsyncGenerator[Session]:
     """Begin a conversation; leaving the block ends it and leaves nothing behind.
 
@@ -55,6 +57,8 @@ async def open_session(
             agent allow; `Session.history` is the new session's own.
         sinks: Synchronous observers that see every event and every input of the Floor, such as an event log.
         hooks: Functions to be called with certain events, from the first one on. See `Session.on` for later ones.
+        recorder: Is shown everything that goes in and out, and each decision: a `turnscope.observe.Recorder`. One for
+            each session.
 
     Raises:
         ConfigError: A provider cannot be had, with what to do about it.
@@ -62,6 +66,7 @@ async def open_session(
         ProviderError: A provider could not be reached, or two at once did not stop when cancelled.
         TransportError: The way to the caller failed.
     """
+    guard = TapGuard(recorder)
     async with AsyncExitStack() as stack:
         if runtime is None:
             runtime = await stack.enter_async_context(open_runtime())
@@ -84,6 +89,7 @@ async def open_session(
                     sinks=sinks,
                     hooks=hooks,
                     detector=detector,
+                    guard=guard,
                 )
                 if complaint is not None:
                     session._bus.publish(complaint)
@@ -100,5 +106,6 @@ async def open_session(
         finally:
             if session is not None:
                 session._life.publish_end()
+            await guard.finish(runtime.tool_compute)  # noqa: ASYNC102 -- it shields itself, with a deadline
         if session._life.failure is not None:
             raise session._life.failure

@@ -50,6 +50,8 @@ from turnscope.session._line_ups import LineUps, Reached
 from turnscope.session._memory import keep_safe, remember
 from turnscope.session._playout import Playout
 from turnscope.session._requests import Pieces, Request
+from turnscope.session._tap import AgentKnown, Opening, TapGuard
+from turnscope.session._tapped import Taps
 from turnscope.session._toolbox import Toolbox
 from turnscope.session._turn import Turn, TurnContext
 from turnscope.session._turns import Turns
@@ -90,28 +92,34 @@ class Session:
         sinks: tuple[Sink, ...],
         hooks: tuple[Hook[Any], ...],
         detector: DetectorConnection | None = None,
+        guard: TapGuard,
     ) -> None:
         self.id = session_id
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
         self.agent: Agent = agent
         self._nursery = nursery
-        self._bus = bus = EventBus(sinks)
+        self._guard = guard
+        self._bus = bus = EventBus(sinks, guard)
         self._clock = clock = SessionClock()
+        taps = Taps(guard, clock)
+        transport = taps.transport(transport)
+        guard.take(Opening.of(session_id, metadata, transport))
+        guard.take(AgentKnown(agent))
         self.history: History = remember(agent.history, clock, bus.publish)
         self._resuming: tuple[Message, SpeechHandle] | None = None
         """The reply that was last gone on with at the application's wish, and what came of it."""
         self._floor = floor = Floor(agent.floor_settings, agent.name)
-        self._watcher = watcher = Watcher(floor, clock, self._obey, bus)
+        self._watcher = watcher = Watcher(floor, clock, self._obey, bus, guard)
         feed, publish = watcher.feed, bus.publish
         far_end = FarEnd(transport.output_hz)
-        self._ears = ears = Ears(agent, transport, clock, feed, publish, far_end, lambda: floor.judging)
+        self._ears = ears = Ears(agent, transport, clock, feed, publish, far_end, lambda: floor.judging, taps)
         playout = Playout(transport, clock, far_end)
-        self._judging = judging = Judging(detector, agent, ears, clock, feed, publish)
+        self._judging = judging = Judging(detector, agent, ears, clock, feed, publish, taps)
         tools = Toolbox(self, tool_compute, feed, publish)
         connections.on_replaced = lambda name: publish(ProviderReplaced(self.now(), name))
         self._line_ups = LineUps(agent, reached, connections)
         context = TurnContext(
-            agent, clock, ears, playout, self.history, *reached, tools, feed, publish, connections.distrust
+            agent, clock, ears, playout, self.history, *reached, tools, feed, publish, connections.distrust, taps
         )
         self._turns = turns = Turns(context, nursery)
         self._hooks = on_event = Hooks(self, bus, clock, nursery)
@@ -288,6 +296,7 @@ class Session:
         self._check_open()
         self._floor.know(agent.name, agent.floor_settings)
         self._ears.prepare(agent)
+        self._guard.take(AgentKnown(agent))
         await self._line_ups.prepare(agent)
         self._check_open()
         self._watcher.feed(HandOverRequested(self.now(), agent.name))
@@ -357,8 +366,7 @@ class Session:
         most = self.agent.max_queued_says
         if queued and self._floor.queued >= most:
             raise QueueFull(f"{most} things wait to be said already (max_queued_says)")
-        self._watcher.catch_up()  # what is due may begin a turn, too; it has its id first, as in a replay
-        return self._turns.prepare(self._floor.reserve_turn_id(), request)
+        return self._turns.prepare(self._watcher.reserve_turn_id(), request)
 
     def _handle(self, turn: Turn, *, allow_interruptions: bool) -> SpeechHandle:
         return SpeechHandle(turn, self._watcher.feed, self.now, allow_interruptions=allow_interruptions)

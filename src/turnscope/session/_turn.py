@@ -48,6 +48,7 @@ from turnscope.session._exchange import Exchange
 from turnscope.session._listening import Listening
 from turnscope.session._playout import Playout, Voice, VoiceNews
 from turnscope.session._requests import Request
+from turnscope.session._tapped import Taps
 from turnscope.session._toolbox import Toolbox
 from turnscope.session._zombies import unblock
 
@@ -71,6 +72,8 @@ class TurnContext:
     publish: Callable[[Event], None]
     quarantine: Callable[[str], None]
     """Has a provider's connection replaced before it is used again."""
+    taps: Taps
+    """Are put at what its attempts and listeners use."""
 
     def now(self) -> int:
         """The session's time, in samples."""

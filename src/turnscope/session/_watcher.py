@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import trio
 
-from turnscope.core import DeadlineReached, Floor, FloorInput, Order, input_rank
+from turnscope.core import DeadlineReached, Floor, FloorInput, Order, TurnReserved, input_rank
 from turnscope.session._bus import EventBus
 from turnscope.session._clock import SessionClock
+from turnscope.session._tap import Decision, TapGuard
 
 __all__ = ["Watcher"]
 
@@ -20,13 +21,17 @@ class Watcher:
         clock: The session's.
         obey: Carries out one order; synchronous.
         bus: Is told of each input, and tells nobody of anything before its orders were carried out.
+        guard: Is shown each input with the orders that followed, once they were carried out.
     """
 
-    def __init__(self, floor: Floor, clock: SessionClock, obey: Callable[[Order], None], bus: EventBus) -> None:
+    def __init__(
+        self, floor: Floor, clock: SessionClock, obey: Callable[[Order], None], bus: EventBus, guard: TapGuard
+    ) -> None:
         self._floor = floor
         self._clock = clock
         self._obey = obey
         self._bus = bus
+        self._guard = guard
         self._inbox: list[tuple[int, int, int, FloorInput]] = []
         self._count = 0
         self._obeying = False
@@ -56,8 +61,10 @@ class Watcher:
             item = heapq.heappop(self._inbox)[3]
             self._bus.log_input(item)
             with self._clock.hold(item.sample):
-                for order in self._floor.receive(item):
+                orders = self._floor.receive(item)
+                for order in orders:
                     self._obey(order)
+            self._guard.take(Decision(item, orders))
 
     def _put(self, item: FloorInput) -> None:
         heapq.heappush(self._inbox, (item.sample, input_rank(item), self._count, item))
@@ -74,6 +81,19 @@ class Watcher:
         deadline, now = self._floor.deadline, self._clock.now()
         if deadline is not None and deadline <= now:
             self.feed(DeadlineReached(now))
+
+    def reserve_turn_id(self) -> int:
+        """An id for a turn that the application begins.
+
+        The Floor is told at once, ahead of what may wait, and so is the log: a deadline may open a turn between this
+        and the request that the id is for, and a replay has to give both the same ids.
+        """
+        self.catch_up()
+        item = TurnReserved(self._clock.now(), self._floor.next_turn_id)
+        orders = self._floor.receive(item)
+        self._guard.take(Decision(item, orders))
+        self._bus.log_input(item)
+        return item.turn_id
 
     async def run(self) -> None:
         """Keep the Floor's deadlines, until cancelled."""

@@ -13,7 +13,7 @@ from turnscope.sim._corpus_voices import ENGINES, Speaker, find_speakers
 from turnscope.sim._distributions import Distribution, LogNormal, Normal, Uniform
 from turnscope.sim._evaluating import MONOLOGUE, MakeAgent, observe_clips, play_clips
 from turnscope.sim._evaluation import GOALS, Cell, Evaluation, evaluation_to_dict, summarize
-from turnscope.sim._evaluation_agent import agent_to_evaluate
+from turnscope.sim._evaluation_agent import agent_table, agent_to_evaluate
 from turnscope.sim._expecting import Failure
 from turnscope.sim._fake_detector import FakeDetector
 from turnscope.sim._fakes import FakeSTT, FakeTTS, FakeVAD
@@ -23,8 +23,12 @@ from turnscope.sim._frontier import POLICIES, FrontierPoint, Observed, frontier
 from turnscope.sim._grid import Grid, Setting, load_grid
 from turnscope.sim._kept_voice import KeptTTS
 from turnscope.sim._media import Codec, Media, MediaTransport, Packets
+from turnscope.sim._policy_changes import changed_settings, parse_changes
 from turnscope.sim._promises import broken_promises
 from turnscope.sim._reactions import AgentSays, AgentWords, Happens, Reaction
+from turnscope.sim._recompute import Recomputed, agent_of, recompute
+from turnscope.sim._replay import Difference, Replay, replay
+from turnscope.sim._rulings import Compared, Ruled
 from turnscope.sim._scenario import SCENARIO_SUFFIX, Scenario, load_scenario, load_scenarios
 from turnscope.sim._schema import scenario_schema
 from turnscope.sim._simulate import Call, Drive, simulate, simulate_async
@@ -55,6 +59,8 @@ __all__ = [
     "Clip",
     "ClipResult",
     "Codec",
+    "Compared",
+    "Difference",
     "Distribution",
     "Drive",
     "Evaluation",
@@ -85,6 +91,9 @@ __all__ = [
     "Placed",
     "Play",
     "Reaction",
+    "Recomputed",
+    "Replay",
+    "Ruled",
     "Scenario",
     "Setting",
     "Speaker",
@@ -95,8 +104,11 @@ __all__ = [
     "Uniform",
     "VirtualCompute",
     "Workers",
+    "agent_of",
+    "agent_table",
     "agent_to_evaluate",
     "broken_promises",
+    "changed_settings",
     "check_folder",
     "clips_csv",
     "dask_workers",
@@ -117,8 +129,11 @@ __all__ = [
     "noise",
     "observe_clips",
     "pareto",
+    "parse_changes",
     "play_clips",
     "read_words",
+    "recompute",
+    "replay",
     "report_call",
     "run_jobs",
     "run_virtual",

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from turnscope._errors import ConfigError
 from turnscope.core import (
@@ -168,6 +168,18 @@ def _imported(factory: str, folder: Path, key: str) -> Agent:
         raise ConfigError(f"{key}: {error}") from error.__cause__
 
 
+S = TypeVar("S")
+
+
+def changed(settings: S, table: Mapping[str, object], folder: Path, path: str = "agent") -> S:
+    """`settings`, a dataclass, with what `table` says, as `make_agent` would read it, and the rest as it was.
+
+    Raises:
+        ConfigError: As for `make_agent`.
+    """
+    return cast(S, _Maker(folder).build(Choice(type(settings)), table, path, settings))
+
+
 class _Maker:
     """Builds values of a type from what TOML gives, from the outside in."""
 
@@ -206,9 +218,9 @@ class _Maker:
         if InterruptionDetector in get_args(hint) and value in ("auto", "none"):
             return None if value == "none" else value
         if type(None) in get_args(hint):  # what may be None is something else when a table says what it is
-            hint = next((part for part in get_args(hint) if part in CHOICES), hint)
+            hint = next((part for part in get_args(hint) if part in CHOICES or is_dataclass(part)), hint)
         if hint in CHOICES:
-            return self._chosen(*CHOICES[hint], value, path)
+            return self._chosen(*CHOICES[hint], value, path, default)
         if isinstance(hint, type) and is_dataclass(hint):
             return self.build(Choice(hint), value, path, default if isinstance(default, hint) else None)
         if hint == Sequence[Tool]:
@@ -241,8 +253,13 @@ class _Maker:
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
-    def _chosen(self, key: str, choices: Mapping[str, Choice], value: object, path: str) -> object:
+    def _chosen(
+        self, key: str, choices: Mapping[str, Choice], value: object, path: str, default: object = None
+    ) -> object:
         table = dict(convert(value, dict[str, Any], path))
+        same = next((choice for choice in choices.values() if choice.make is type(default)), None)
+        if key not in table and same is not None and is_dataclass(default):
+            return self.build(same, table, path, default)
         if key not in table:
             raise ConfigError(f"{path}.{key}: is missing; one of {', '.join(choices)}")
         name = convert(table.pop(key), str, f"{path}.{key}")

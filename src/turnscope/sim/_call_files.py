@@ -11,7 +11,7 @@ import numpy as np
 
 from turnscope._errors import ConfigError, TurnscopeError
 from turnscope.core import CLOCK_HZ
-from turnscope.observe import make_report, timeline_svg
+from turnscope.observe import make_report, timeline_html, timeline_svg
 from turnscope.sim._caller import Play
 from turnscope.sim._simulate import Call
 from turnscope.transports import write_wav
@@ -54,7 +54,7 @@ def check_folder(folder: Path, argument: str = "--out") -> None:
 
 
 def write_call(folder: Path, call: Call, report: Mapping[str, object], *, title: str) -> None:
-    """Write ``conversation.wav``, ``user.wav``, ``agent.wav``, ``events.jsonl``, ``report.json`` and ``timeline.svg``.
+    """Write a call's tracks, apart and together, its events, its report, and its timeline as a picture and a page.
 
     They are made in a folder beside `folder`, which then takes its place. If `folder` exists, they are made inside it
     and replace the files of these names in it; others stay.
@@ -78,6 +78,7 @@ def write_call(folder: Path, call: Call, report: Mapping[str, object], *, title:
         _write_text(made / "events.jsonl", call.jsonl())
         _write_text(made / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         _write_text(made / "timeline.svg", timeline_svg(call.events, call.user, call.agent, title))
+        _write_text(made / "timeline.html", timeline_html(call.events, call.user, call.agent, title))
         _move(made, folder)
     except OSError as error:
         raise TurnscopeError(f"{folder}: cannot be written ({error.strerror})") from error

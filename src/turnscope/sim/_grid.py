@@ -12,7 +12,7 @@ from turnscope._errors import ConfigError
 from turnscope.sim._evaluating import MakeAgent
 from turnscope.sim._evaluation_agent import agent_from_json, agent_table
 
-__all__ = ["Grid", "Setting", "load_grid"]
+__all__ = ["Grid", "Setting", "load_grid", "put"]
 
 MOST = 10_000
 """More settings than this are a slip of the pen."""
@@ -112,7 +112,7 @@ def _settings(
         try:
             table: dict[str, object] = json.loads(json.dumps(base))
             for key, value in zip(varied, combination, strict=True):
-                _put(table, key, value)
+                put(table, key, value)
             setting = Setting(tuple(json.dumps(value) for value in combination), json.dumps(table), folder)
             setting.make_agent()
         except (ConfigError, TypeError) as error:  # TypeError: TOML knows dates, JSON does not
@@ -120,7 +120,12 @@ def _settings(
         yield setting
 
 
-def _put(table: dict[str, object], dotted: str, value: object) -> None:
+def put(table: dict[str, object], dotted: str, value: object) -> None:
+    """Give a key of an agent's table, such as ``interruption.policy.kind``, a value.
+
+    Raises:
+        ConfigError: What it lies in is no table.
+    """
     *tables, last = dotted.split(".")
     for depth, name in enumerate(tables, 1):
         inner = table.setdefault(name, {})

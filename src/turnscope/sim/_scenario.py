@@ -11,7 +11,7 @@ import msgspec
 
 from turnscope._errors import AudioError, ConfigError
 from turnscope.core import CLOCK_HZ, Failed, Samples
-from turnscope.session import Agent, Sink
+from turnscope.session import Agent, Sink, Tap
 from turnscope.sim._agent_table import ListedAgent, make_agent
 from turnscope.sim._background import Background
 from turnscope.sim._bad_days import LatencyTable, with_bad_days
@@ -92,6 +92,7 @@ class Scenario:
         realtime: bool = False,
         seed: int | None = None,
         sinks: tuple[Sink, ...] = (),
+        recorder: Tap | None = None,
     ) -> Call:
         """Hold the call.
 
@@ -100,6 +101,7 @@ class Scenario:
             realtime: On the wall clock, with worker threads, as a live session would.
             seed: Instead of the scenario's own.
             sinks: See `turnscope.session.open_session`.
+            recorder: See there, too.
 
         Raises:
             ConfigError: It cannot be held in virtual time, or a model is not installed.
@@ -121,6 +123,7 @@ class Scenario:
             media_seed=self.seed,
             echo=self.echo,
             sinks=sinks,
+            recorder=recorder,
         )
 
     def _answering(self) -> Agent:

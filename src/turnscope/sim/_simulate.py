@@ -21,7 +21,17 @@ from turnscope.core import (
 )
 from turnscope.observe import EventLog
 from turnscope.providers import Compute
-from turnscope.session import Agent, Record, Session, Sink, open_runtime, open_session, outermost_error, tasks_below
+from turnscope.session import (
+    Agent,
+    Record,
+    Session,
+    Sink,
+    Tap,
+    open_runtime,
+    open_session,
+    outermost_error,
+    tasks_below,
+)
 from turnscope.sim._background import Background
 from turnscope.sim._caller import CallerTransport, Placed, Step
 from turnscope.sim._media import Media, MediaTransport
@@ -111,6 +121,7 @@ async def simulate_async(
     background: Sequence[Background] = (),
     media: Media | None = None,
     media_seed: int = 0,
+    recorder: Tap | None = None,
 ) -> Call:
     """`simulate` inside a running Trio, on its clock.
 
@@ -128,6 +139,7 @@ async def simulate_async(
         background: What goes on around the caller.
         media: The way from the caller to the session; None for a perfect one.
         media_seed: For what is drawn on the way.
+        recorder: Records the session: a `turnscope.observe.Recorder`.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
     transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo, background=background)
@@ -138,7 +150,9 @@ async def simulate_async(
     before = _tasks()
     async with (
         open_runtime(compute=compute) as runtime,
-        open_session(agent, way or transport, runtime=runtime, history=history, sinks=(*mine, *sinks)) as session,
+        open_session(
+            agent, way or transport, runtime=runtime, history=history, sinks=(*mine, *sinks), recorder=recorder
+        ) as session,
     ):
         transport.reactions.listen(session.words_heard)
         await _attend(session, drive)
@@ -178,6 +192,7 @@ def simulate(
     background: Sequence[Background] = (),
     media: Media | None = None,
     media_seed: int = 0,
+    recorder: Tap | None = None,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Call:
     """Run a conversation. In virtual time the same arguments give the same call, to the sample.
@@ -198,6 +213,7 @@ def simulate(
         background: What goes on around the caller.
         media: The way from the caller to the session; None for a perfect one.
         media_seed: For what is drawn on the way.
+        recorder: Records the session: a `turnscope.observe.Recorder`.
         instruments: Watch the run, as in `trio.run`.
     """
 
@@ -216,6 +232,7 @@ def simulate(
             background=background,
             media=media,
             media_seed=media_seed,
+            recorder=recorder,
         )
 
     if realtime:

@@ -1,0 +1,165 @@
+"""``turnscope replay``: decides again what was decided in a recording, by the same settings or by others."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from turnscope._errors import TurnscopeError
+from turnscope.core import CLOCK_HZ, Emit, Event, Failed, Order, Samples
+from turnscope.observe import Recording, load_recording, timeline_html
+from turnscope.sim import (
+    Compared,
+    Difference,
+    Replay,
+    Ruled,
+    agent_of,
+    agent_table,
+    changed_settings,
+    parse_changes,
+    recompute,
+    replay,
+)
+
+__all__ = ["add_to"]
+
+DESCRIPTION = """\
+Tell the recorded inputs of a session to a Floor again: it decides the same, to the last order and event, and that is
+checked. With --set or --agent, it decides by other settings, and what would have gone differently is listed.
+
+With --recompute, the call is held once more, in virtual time: the recorded audio passes through the ears and the
+recognizer of --agent, while the language model, the synthesizer and the tools say what they said in the recording.
+"""
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to those of the program."""
+    parser = commands.add_parser(
+        "replay",
+        help="replay the decisions of a recording, also under another policy",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recording", metavar="FOLDER", type=Path, help="what a Recorder has written")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="changes",
+        help="a key of the agent table, such as interruption.decision_window_s=1.0; several are allowed",
+    )
+    parser.add_argument("--agent", metavar="FILE.toml", type=Path, help="a file with a table [agent] to decide by")
+    parser.add_argument("--recompute", action="store_true", help="hold the call again, from the recorded audio")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write the timeline of the call as a page")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> str | None:
+    """Do it; returns that it was not the same, if it was not and nothing was changed."""
+    recording = load_recording(options.recording)
+    if not recording.complete:
+        print("the recording was cut off: it ends where it ends")
+    agent = {} if options.agent is None else agent_table(options.agent)
+    folder = Path() if options.agent is None else options.agent.parent
+    table = parse_changes(options.changes)
+    if options.recompute:
+        _recompute(options, recording, parse_changes(options.changes, agent), folder)
+        return None
+    if options.html is not None:
+        _write_page(options.html, recording.events, *recording.tracks(), title=options.recording.name)
+    if not (agent or table):
+        return _check(recording, replay(recording))
+    settings = changed_settings(recording.floor_settings(), agent, folder, strict=False)
+    for line in _told(replay(recording, changed_settings(settings, table, Path()))):
+        print(line)
+    return None
+
+
+def _write_page(path: Path, events: Sequence[Event], user: Samples, agent: Samples, title: str) -> None:
+    try:
+        path.write_text(timeline_html(events, user, agent, title), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _recompute(options: argparse.Namespace, recording: Recording, table: dict[str, Any], folder: Path) -> None:
+    again = recompute(recording, agent_of(recording, table, folder))
+    call = again.call
+    if options.html is not None:
+        _write_page(options.html, call.events, call.user, call.agent, f"{options.recording.name}, held again")
+    changed = again.changed
+    print(f"{len(again.pairs)} times the caller spoke; {len(changed)} went differently")
+    for was, now in changed:
+        first = was or now
+        assert first is not None
+        print(f"{_time(first.onset)}")
+        print(f"    was   {'nothing' if was is None else _ruled(was)}")
+        print(f"    is    {'nothing' if now is None else _ruled(now)}")
+    for turn in call.turns:
+        if isinstance(turn.outcome, Failed):
+            print(f"turn {turn.turn_id} failed: {turn.outcome.provider}: {turn.outcome.message}")
+
+
+def _check(recording: Recording, again: Replay) -> str | None:
+    count = sum(len(decision.orders) for decision in recording.decisions)
+    if again.identical:
+        print(f"identical: {again.inputs} inputs, {count} orders and events")
+        return None
+    for difference in again.differences:
+        print(_difference(difference))
+    return "not what was recorded: another version of Turnscope, or a damaged recording"
+
+
+def _difference(difference: Difference) -> str:
+    at, told = _time(difference.item.sample), type(difference.item).__name__
+    pairs = zip_longest(difference.was, difference.now)
+    was, now = next((was, now) for was, now in pairs if was != now)
+    return f"{at}  input {difference.index}, {told}: was {was or 'nothing'}; now {now or 'nothing'}"
+
+
+def _orders(orders: tuple[Order, ...]) -> str:
+    names = [type(order.event).__name__ if isinstance(order, Emit) else type(order).__name__ for order in orders]
+    return ", ".join(names) or "nothing"
+
+
+def _told(again: Replay) -> Iterator[str]:
+    changed = again.changed
+    yield f"{len(again.compared)} times the caller spoke; {len(changed)} would have gone differently"
+    for each in changed:
+        yield from _compared(each)
+    if again.differences and not changed:
+        first = again.differences[0]
+        yield f"{_time(first.item.sample)}  other orders: was {_orders(first.was)}; would be {_orders(first.now)}"
+    if again.differences:
+        yield f"from {_time(_parting(again))} on it would have been another conversation"
+
+
+def _parting(again: Replay) -> int:
+    """When the other settings first have made a difference."""
+    times = [time for each in again.changed for time in (each.was.decided, each.would.decided) if time is not None]
+    return min([again.differences[0].item.sample, *times])
+
+
+def _compared(each: Compared) -> Iterator[str]:
+    over = "" if each.was.over is None else f" over turn {each.was.over}"
+    yield f"{_time(each.was.onset)}{over}"
+    yield f"    was       {_ruled(each.was)}"
+    yield f"    would be  {_ruled(each.would)}{'' if each.certain else '  (as far as the recording can tell)'}"
+
+
+def _ruled(ruled: Ruled) -> str:
+    parts = [] if ruled.yielded is None else [f"stepped back {_time(ruled.yielded)}"]
+    when = "" if ruled.decided is None else f" {_time(ruled.decided)}"
+    parts.append(f"{ruled.verdict or 'undecided'}{when}")
+    if ruled.evidence:
+        parts.append(ruled.evidence)
+    if ruled.text:
+        parts.append(f'"{ruled.text}"')
+    return ", ".join(parts)
+
+
+def _time(sample: int) -> str:
+    return f"{sample / CLOCK_HZ:.3f} s"
