@@ -30,6 +30,7 @@ from turnscope.core import (
     OpenTurn,
     Order,
     PhaseProfile,
+    ProtectionChanged,
     ReplyCut,
     Resumed,
     ResumeSpeech,
@@ -578,3 +579,16 @@ def test_a_turn_that_was_to_be_cut_off_for_its_length_is_held_by_a_message_of_pr
     on.audio_finishes(3.5, 2)
     orders = [*on.joins(3.5, 2), *on.pass_time_until(3.6)]
     assert only(orders, StartAttempt).text == "where is my parcel please"
+
+
+def test_an_answer_to_a_turn_that_was_cut_off_for_its_length_can_be_protected_before_it_is_heard() -> None:
+    """Found by the machine of the Floor: the turn heard on, while what the caller said next was listened to as well."""
+    on = Bench(floor_settings(endpointing=replace(ENDPOINTING, max_turn_s=1.0)))
+    on.speech_starts(1.0)
+    on.words(1.5, 1, "where is my parcel", final=True)
+    assert only(on.pass_time_until(2.1), StartAttempt).turn_id == 1
+    on.speech_stops(2.2)
+    on.feed(ProtectionChanged(to_samples(2.3), 1, allow_interruptions=False))
+    orders = deeds(on.speech_starts(2.4))
+    assert orders[0] == FlushUtterance(1)
+    assert isinstance(orders[1], OpenTurn)

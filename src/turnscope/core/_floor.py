@@ -199,12 +199,12 @@ class Floor(HandingOver):
             return
         phase = self._phase(holder)
         admission = admit(phase, item.profile, self._handling(holder, phase))
-        hearing = holder.hearing if phase == "thinking" else None
-        if admission == "judge" and hearing is not None and not hearing.broken:
-            self._consider_return(holder, hearing, item)
+        own = holder.hearing
+        if phase == "thinking" and admission == "judge" and own is not None and not own.broken:
+            self._consider_return(holder, own, item)
         elif admission != "ignore" and item.profile == "barge_in":
-            if hearing is not None and not (hearing.flushed or hearing.broken):  # it was cut off for its length
-                self._flush(hearing)
+            if own is not None and not (own.flushed or own.broken):  # it was cut off for its length
+                self._flush(own)
             self._challenge(holder, item)
 
     def _why_ignored(self) -> str | None:
