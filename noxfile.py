@@ -113,6 +113,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def sweep(session: nox.Session) -> None:
+    """Hold the demo with the barge-in at every 10 ms and a cut at every await, under 20 schedules each."""
+    session.install(".[local]")
+    options = ("--awaits", "--jobs", WORKERS, *session.posargs)
+    session.run("turnscope", "explore", "examples/barge_in/barge_in.scenario.toml", *options, env=ONE_THREAD)
+
+
+@nox.session(default=False)
 def evaluate(session: nox.Session) -> None:
     """Make a corpus and measure on its test split how well the default agent judges interruptions: some minutes."""
     session.install(".[local]")

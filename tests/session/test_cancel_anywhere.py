@@ -1,11 +1,12 @@
 """A conversation can be cut off at any step of any of its turns, in any of five ways, and every promise holds.
 
-An instrument counts the steps that the tasks of turns make in one conversation which has a bit of everything; then
-the conversation is held again and again, and cut off at one of them.
+One conversation, which has a bit of everything, is held again and again, and cut off at one of the steps that the tasks
+of its turns make.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import trio
@@ -23,7 +24,10 @@ from turnscope.core import (
 )
 from turnscope.providers import Rule, ScriptedLLM
 from turnscope.session import Agent, Session
-from turnscope.sim import Call, HangUp, Moment, Step, broken_promises, simulate
+from turnscope.sim import Call, HangUp, LikeSimulate, Moment, Rehearsal, Step, broken_promises, explore, simulate
+
+NOTHING: tuple[list[str], list[int]] = ([], [])
+"""Nothing went wrong, and every cut had an effect."""
 
 GREETING = "Welcome to the shop."
 
@@ -94,73 +98,44 @@ WAYS = {
 }
 
 
-class CutOff(trio.abc.Instrument):
-    """Counts the steps of the tasks of turns, and cuts the conversation off before the `step`-th one."""
+class Cut:
+    """Cuts a session off, and remembers when that had no effect."""
 
-    def __init__(self, step: int = 0, way: Way | None = None) -> None:
-        self.session: Session | None = None
-        self.steps = 0
-        self.landed = False
-        self._step = step
+    def __init__(self, way: Way) -> None:
+        self.missed: list[int] = []
         self._way = way
 
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.session is None or not _is_of_a_turn(task):
-            return
-        self.steps += 1
-        if self.steps == self._step and self._way is not None:
-            holder = _holder(self.session)
-            self._way.act(self.session)
-            self.landed = self._way.landed(self.session, holder)
+    def __call__(self, session: Session) -> None:
+        holder = _holder(session)
+        self._way.act(session)
+        if not self._way.landed(session, holder):
+            self.missed.append(session.now())
 
 
-def _is_of_a_turn(task: trio.lowlevel.Task) -> bool:
-    while task.parent_nursery is not None:
-        if task.name.startswith("turn "):
-            return True
-        task = task.parent_nursery.parent_task
-    return False
-
-
-def hold(cut_off: CutOff, who: Agent) -> Call:
+def hold(who: Agent, simulate: LikeSimulate = simulate) -> Call:
     """Hold the conversation. Up to the cut it is the same each time, as the seed is."""
 
     async def drive(session: Session) -> None:
-        cut_off.session = session
         await session.say(GREETING, allow_interruptions=False)
         await trio.sleep_forever()
 
-    return simulate(who, SCRIPT, seed=1, frame_s=0.04, max_s=18, drive=drive, instruments=(cut_off,))
+    return simulate(who, SCRIPT, seed=1, frame_s=0.04, max_s=18, drive=drive)
 
 
-def count_steps(who: Agent) -> int:
-    uncut = CutOff()
-    hold(uncut, who)
-    return uncut.steps
-
-
-def sweep(way: str, stride: int, who: Agent = CHATTY) -> list[str]:
-    """What went wrong in which of the conversations."""
-    wrong: list[str] = []
-    for step in range(1, count_steps(who) + 1, stride):
-        cut_off = CutOff(step, WAYS[way])
-        try:
-            call = hold(cut_off, who)
-        except BaseException as error:
-            error.add_note(f"after {way} at step {step}")
-            raise
-        wrong += [f"step {step}: {line}" for line in broken_promises(call)]
-        if not cut_off.landed:
-            wrong.append(f"step {step}: {way} had no effect")
-    return wrong
+def sweep(way: str, stride: int, who: Agent = CHATTY) -> tuple[list[str], list[int]]:
+    """What went wrong in which of the conversations, and when cutting them off had no effect."""
+    cut = Cut(WAYS[way])
+    found = explore(partial(hold, who), every_s=None, ways=[cut], stride=stride, schedules=1)
+    assert found.cases > found.awaits[1] // stride
+    return [f"{breach.case}: {breach.what}" for breach in found.breaches], cut.missed
 
 
 def test_the_conversation_that_is_cut_off_has_a_bit_of_everything(
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
-    uncut = CutOff()
-    call = hold(uncut, CHATTY)
-    record_testsuite_property("steps", uncut.steps)
+    rehearsal = Rehearsal(partial(hold, CHATTY))
+    call = hold(CHATTY)
+    record_testsuite_property("steps", rehearsal.plain.awaits)
 
     assert broken_promises(call) == []
     assert [(turn.origin, turn.text, turn.outcome.kind) for turn in call.turns if turn.outcome] == [
@@ -178,21 +153,21 @@ def test_the_conversation_that_is_cut_off_has_a_bit_of_everything(
         "confirm",
     ]
     assert [event.turn_id for event in call.events if isinstance(event, AttemptCancelled)] == [2]
-    assert uncut.steps >= 300
+    assert rehearsal.plain.awaits >= 300
 
 
 def test_a_conversation_can_be_interrupted_at_every_other_step_of_a_turn() -> None:
-    assert sweep("interrupt", stride=2) == []
+    assert sweep("interrupt", stride=2) == NOTHING
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "interrupt"])
 def test_a_conversation_can_be_cut_off_at_many_steps_of_a_turn(way: str) -> None:
-    assert sweep(way, stride=8) == []
+    assert sweep(way, stride=8) == NOTHING
 
 
 @pytest.mark.feature(46)
 def test_the_conversation_with_guesses_has_right_and_wrong_ones() -> None:
-    call = hold(CutOff(), GUESSING)
+    call = hold(GUESSING)
     assert broken_promises(call) == []
     assert len([event for event in call.events if isinstance(event, SpeculationAdmitted)]) == 3
     assert len([event for event in call.events if isinstance(event, SpeculationDropped)]) == 1
@@ -202,11 +177,11 @@ def test_the_conversation_with_guesses_has_right_and_wrong_ones() -> None:
 @pytest.mark.feature(46)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_conversation_with_guesses_can_be_cut_off_at_many_steps_of_a_turn(way: str) -> None:
-    assert sweep(way, stride=16, who=GUESSING) == []
+    assert sweep(way, stride=16, who=GUESSING) == NOTHING
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", [CHATTY, GUESSING], ids=["plain", "guessing"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_conversation_can_be_cut_off_at_any_step_of_a_turn(way: str, who: Agent) -> None:
-    assert sweep(way, stride=1, who=who) == []
+    assert sweep(way, stride=1, who=who) == NOTHING

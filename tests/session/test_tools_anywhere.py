@@ -13,7 +13,7 @@ from tests.session.tooling import clerk
 from turnscope.core import ToolSettled, ToolStarted
 from turnscope.providers import Rule, ScriptedCall
 from turnscope.session import OnInterruption, Session, Tool
-from turnscope.sim import Call, HangUp, Moment, Step, broken_promises, simulate
+from turnscope.sim import Call, HangUp, LikeSimulate, Moment, Step, broken_promises, explore, simulate
 
 
 def make(name: str, policy: OnInterruption, takes_s: float, ends: str, keep_s: float) -> Tool:
@@ -95,59 +95,22 @@ def test_every_started_call_is_settled_once_whatever_happens(
     assert sorted(started) == sorted(settled)
 
 
-class CutOff(trio.abc.Instrument):
-    """Acts on the session before the `step`-th step of the tasks of turns and of tools."""
-
-    def __init__(self, step: int = 0, act: Callable[[Session], object] | None = None) -> None:
-        self.session: Session | None = None
-        self.steps = 0
-        self._step = step
-        self._act = act
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.session is None or not _is_of_a_turn_or_a_tool(task):
-            return
-        self.steps += 1
-        if self.steps == self._step and self._act is not None:
-            self._act(self.session)
-
-
-def _is_of_a_turn_or_a_tool(task: trio.lowlevel.Task) -> bool:
-    while task.parent_nursery is not None:
-        if task.name.startswith(("turn ", "tool ")):
-            return True
-        task = task.parent_nursery.parent_task
-    return False
-
-
 def sweep(policy: OnInterruption, way: str, stride: int) -> list[str]:
-    def once(cut_off: CutOff) -> Call:
+    def once(simulate: LikeSimulate) -> Call:
         async def drive(session: Session) -> None:
-            cut_off.session = session
             await session.send_text("lattes please")
             await trio.sleep(6.0)
             await session.send_text("and then")
             await trio.sleep_forever()
 
         order = make("order", policy, 1.0, "returns", 2.0)
-        return simulate(
-            clerk(order, rules=RULES, max_concurrent_tools=2),
-            [HangUp(Moment(8.0))],
-            seed=1,
-            frame_s=0.04,
-            drive=drive,
-            instruments=(cut_off,),
-        )
+        agent_ = clerk(order, rules=RULES, max_concurrent_tools=2)
+        return simulate(agent_, [HangUp(Moment(8.0))], seed=1, frame_s=0.04, drive=drive)
 
-    uncut = CutOff()
-    whole = once(uncut)
-    assert broken_promises(whole) == []
+    whole = once(simulate)
     assert sum(isinstance(event, ToolSettled) for event in whole.events) >= 4
-    wrong: list[str] = []
-    for step in range(1, uncut.steps + 1, stride):
-        call = once(CutOff(step, WAYS[way]))
-        wrong += [f"{policy}, {way} at step {step}: {line}" for line in broken_promises(call)]
-    return wrong
+    found = explore(once, every_s=None, ways=[WAYS[way]], stride=stride, schedules=1)
+    return [f"{policy}, {way} at {breach.case}: {breach.what}" for breach in found.breaches]
 
 
 @pytest.mark.feature("X5")

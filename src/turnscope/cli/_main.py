@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from turnscope._errors import AudioError, ConfigError, TurnscopeError
 from turnscope._version import __version__
-from turnscope.cli import _corpus, _evaluate, _replay, _schema, _score, _simulate, _sweep
+from turnscope.cli import _audit, _corpus, _evaluate, _explore, _replay, _schema, _score, _simulate, _sweep
 
 __all__ = ["main"]
 
@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _simulate.add_to(commands)
     _schema.add_to(commands)
+    _explore.add_to(commands)
+    _audit.add_to(commands)
     _corpus.add_to(commands)
     _evaluate.add_to(commands)
     _score.add_to(commands)

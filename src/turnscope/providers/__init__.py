@@ -27,6 +27,7 @@ from turnscope.providers._protocols import (
     VoiceOptions,
     applies_volume,
 )
+from turnscope.providers._pure import Pure
 from turnscope.providers._scripted_llm import Rule, ScriptedCall, ScriptedLLM
 from turnscope.providers._silero import SileroVAD
 from turnscope.providers._webrtc import WebRTCAudio
@@ -49,6 +50,7 @@ __all__ = [
     "LLMItem",
     "OpenAIChatLLM",
     "PiperTTS",
+    "Pure",
     "Resources",
     "Rule",
     "STTConnection",

@@ -24,6 +24,7 @@ from turnscope.providers._piper_plan import (
 )
 from turnscope.providers._piper_voice import FRAME_SAMPLES, PiperVoice, default_voice_path, load_voice
 from turnscope.providers._protocols import Resources, SpeechChunk, TTSConnection, VoiceOptions
+from turnscope.providers._pure import Pure
 from turnscope.providers._spoken_text import read_aloud
 
 __all__ = ["PiperTTS"]
@@ -109,7 +110,7 @@ class _Connection:
             if not sequence.words:
                 continue
             chunk = await self._resources.compute.run(
-                partial(_speak, self._voice, sequence, options, offset),
+                Pure(_speak, self._voice, sequence, options, offset),
                 cost_s=_CLAUSE_COST_S + _ID_COST_S * len(sequence.ids) / options.speed,
                 name=_NAME,
             )

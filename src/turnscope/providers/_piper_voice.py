@@ -31,7 +31,7 @@ class _Session(Protocol):
     def run(self, output_names: None, inputs: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PiperVoice:
     """A loaded voice. Safe to use from several threads at once.
 

@@ -16,6 +16,7 @@ import trio
 from turnscope._errors import ConfigError, ProviderError
 from turnscope.core import CLOCK_HZ, Samples, as_samples
 from turnscope.providers._protocols import Compute, Resources, Transcript
+from turnscope.providers._pure import Pure
 from turnscope.providers._whisper_decode import (
     NOTHING_HEARD,
     Heard,
@@ -227,7 +228,7 @@ class WhisperStream(WorkedStream[Transcript]):
         if self._latest is not None and self._latest[:2] == (window.start, window.stop):
             return self._latest[2]
         cost_s = decoding_cost_s(len(window.samples) / CLOCK_HZ)
-        return await self._work(lambda: self._decode(window.samples), cost_s, "decoding failed")
+        return await self._work(Pure(self._decode, window.samples), cost_s, "decoding failed")
 
     def _due(self) -> _Window | None:
         """The window to decode now: what is to be settled first, then the open segment if enough of it is new."""

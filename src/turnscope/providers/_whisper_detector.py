@@ -14,6 +14,7 @@ from turnscope._errors import ConfigError, ProviderError
 from turnscope.core import CLOCK_HZ, Samples, as_samples
 from turnscope.providers._detector_protocol import Score
 from turnscope.providers._protocols import Compute, Resources
+from turnscope.providers._pure import Pure
 from turnscope.providers._whisper import WhisperSTT
 from turnscope.providers._whisper_glance import Glance, Glancer, glance_cost_s, together
 from turnscope.providers._worked_stream import WorkedStream
@@ -148,7 +149,7 @@ class WhisperDetectorStream(WorkedStream[Score]):
         self._chunks = [window]
         spoken_s = (until - self._onset) / CLOCK_HZ
         cost_s = glance_cost_s(len(window) / CLOCK_HZ)
-        glance = await self._work(lambda: self._look(window, spoken_s), cost_s, "looking at the sound failed")
+        glance = await self._work(Pure(self._look, window, spoken_s), cost_s, "looking at the sound failed")
         if glance is None:
             return
         self._looks = [*self._looks[-(LOOKS - 1) :], glance]

@@ -41,9 +41,14 @@ class Runtime:
     """Made by `open_runtime`; passed to `open_session`."""
 
     def __init__(
-        self, compute: Compute, tool_compute: Compute, max_sessions: int, blocking: BlockingWatch | None = None
+        self,
+        compute: Compute,
+        tool_compute: Compute,
+        max_sessions: int,
+        blocking: BlockingWatch | None = None,
+        cache: dict[str, object] | None = None,
     ) -> None:
-        self.resources: Resources = Resources(compute)
+        self.resources: Resources = Resources(compute, {} if cache is None else cache)
         self.tool_compute: Compute = tool_compute
         """Where synchronous tools run: apart from models, as they may wait for long."""
         self._blocking = blocking
@@ -80,7 +85,12 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    *, compute: Compute | None = None, workers: int = 2, tool_workers: int = 16, max_sessions: int = 100
+    *,
+    compute: Compute | None = None,
+    workers: int = 2,
+    tool_workers: int = 16,
+    max_sessions: int = 100,
+    cache: dict[str, object] | None = None,
 ) -> AsyncGenerator[Runtime]:
     """What sessions of one process share. Sessions opened with it must be left before it is.
 
@@ -91,15 +101,16 @@ async def open_runtime(
         tool_workers: How many threads there are for tools that are synchronous functions, beside the others. With
             `compute`, tools run there, too.
         max_sessions: One more is refused with `TooManySessions`.
+        cache: What was loaded already, by an earlier runtime; what this one loads is added to it.
     """
     if max_sessions < 1:
         raise ConfigError(f"max_sessions must be at least 1, got {max_sessions}")
     if compute is not None:
-        yield Runtime(compute, compute, max_sessions)
+        yield Runtime(compute, compute, max_sessions, cache=cache)
         return
     watch = BlockingWatch()
     trio.lowlevel.add_instrument(watch)
     try:
-        yield Runtime(ThreadCompute(workers), ThreadCompute(tool_workers), max_sessions, watch)
+        yield Runtime(ThreadCompute(workers), ThreadCompute(tool_workers), max_sessions, watch, cache)
     finally:
         trio.lowlevel.remove_instrument(watch)

@@ -1,11 +1,11 @@
-"""Finds an agent in the user's own code: by a module, or a file, and the name of what makes it."""
+"""Finds an agent, or anything else, in the user's own code: by a module, or a file, and a name in it."""
 
 import importlib
 import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ from typing import Any
 from turnscope._errors import ConfigError
 from turnscope.session import Agent
 
-__all__ = ["load_agent"]
+__all__ = ["load_agent", "load_function", "load_object", "name_of"]
 
 _ROOT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "noxfile.py", "pytest.ini", "tox.ini", ".git")
 """What the top folder of a project holds."""
@@ -24,14 +24,53 @@ def load_agent(what: str, folder: str | os.PathLike[str] = ".") -> Agent:
     """The agent that a module of the user's makes.
 
     Args:
-        what: ``"module:name"`` or ``"file.py:name"``: an `Agent`, or a function without arguments that makes one.
-            Modules are looked for in `folder`, in the top folder of the project that it belongs to and its ``src``,
-            and where Python looks for them. A file is relative to `folder`.
+        what: As for `load_object`: an `Agent`, or a function without arguments that makes one.
         folder: Where to begin.
 
     Raises:
         ConfigError: It cannot be found, or does not make an agent. The message is one line that says why.
     """
+    with _found(what, folder) as found:
+        return _made(found, what)
+
+
+def load_object(what: str, folder: str | os.PathLike[str] = ".") -> Any:
+    """What a module of the user's has under a name.
+
+    Args:
+        what: ``"module:name"`` or ``"file.py:name"``. Modules are looked for in `folder`, in the top folder of the
+            project that it belongs to and its ``src``, and where Python looks for them. A file is relative to `folder`.
+        folder: Where to begin.
+
+    Raises:
+        ConfigError: It cannot be found. The message is one line that says why.
+    """
+    with _found(what, folder) as found:
+        return found
+
+
+def load_function(what: str, folder: str | os.PathLike[str] = ".") -> Callable[..., Any]:
+    """A function of a module of the user's. See `load_object`.
+
+    Raises:
+        ConfigError: It cannot be found, or cannot be called.
+    """
+    found = load_object(what, folder)
+    if not callable(found):
+        raise ConfigError(f"{what} must be a function, and is {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """The name by which `load_function` finds it, if it stands in a module by itself."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+@contextmanager
+def _found(what: str, folder: str | os.PathLike[str]) -> Iterator[Any]:
+    """It, while Python looks for modules where it was found."""
     where, _, name = what.rpartition(":")
     if not where or not name.replace(".", "").isidentifier():
         raise ConfigError(f"must be 'module:name' or 'file.py:name', got {what!r}")
@@ -44,7 +83,7 @@ def load_agent(what: str, folder: str | os.PathLike[str] = ".") -> Agent:
             if not hasattr(found, part):
                 raise ConfigError(f"{where} has no {name!r}")
             found = getattr(found, part)
-        return _made(found, what)
+        yield found
 
 
 def _made(found: Any, what: str) -> Agent:

@@ -93,6 +93,7 @@ class Scenario:
         seed: int | None = None,
         sinks: tuple[Sink, ...] = (),
         recorder: Tap | None = None,
+        hold: Callable[..., Call] = simulate,
     ) -> Call:
         """Hold the call.
 
@@ -102,6 +103,7 @@ class Scenario:
             seed: Instead of the scenario's own.
             sinks: See `turnscope.session.open_session`.
             recorder: See there, too.
+            hold: Holds it, instead of `turnscope.sim.simulate`.
 
         Raises:
             ConfigError: It cannot be held in virtual time, or a model is not installed.
@@ -111,7 +113,7 @@ class Scenario:
                 f"{self.path or self.name}: {self.servers[0]}: a server knows no virtual time; "
                 "run it in real time (--realtime)"
             )
-        return simulate(
+        return hold(
             self._answering() if agent is None else agent,
             self.script,
             seed=self.seed if seed is None else seed,

@@ -57,7 +57,8 @@ class Call:
         agent: The agent's track as heard, on the same clock and of the same length.
         history: What a language model would be given now.
         placed: When each step of the caller's script began and ended, in samples.
-        tasks_left: Tasks of the session that were alive after its block was left.
+        tasks_left: Tasks of the session that were alive after its block was left, those among them that it had given to
+            nobody (system tasks).
         packets: What became of the caller's packets, if a network carried them.
     """
 
@@ -122,6 +123,8 @@ async def simulate_async(
     media: Media | None = None,
     media_seed: int = 0,
     recorder: Tap | None = None,
+    cache: dict[str, object] | None = None,
+    opened: Callable[[Session], object] | None = None,
 ) -> Call:
     """`simulate` inside a running Trio, on its clock.
 
@@ -140,6 +143,8 @@ async def simulate_async(
         media: The way from the caller to the session; None for a perfect one.
         media_seed: For what is drawn on the way.
         recorder: Records the session: a `turnscope.observe.Recorder`.
+        cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`.
+        opened: Is called with the session when it is open.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
     transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo, background=background)
@@ -149,12 +154,14 @@ async def simulate_async(
     mine.append(transport.reactions.notice)
     before = _tasks()
     async with (
-        open_runtime(compute=compute) as runtime,
+        open_runtime(compute=compute, cache=cache) as runtime,
         open_session(
             agent, way or transport, runtime=runtime, history=history, sinks=(*mine, *sinks), recorder=recorder
         ) as session,
     ):
         transport.reactions.listen(session.words_heard)
+        if opened is not None:
+            opened(session)
         await _attend(session, drive)
     user, spoken = transport.tracks()
     counts = None if way is None else way.counts
@@ -193,6 +200,8 @@ def simulate(
     media: Media | None = None,
     media_seed: int = 0,
     recorder: Tap | None = None,
+    cache: dict[str, object] | None = None,
+    opened: Callable[[Session], object] | None = None,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Call:
     """Run a conversation. In virtual time the same arguments give the same call, to the sample.
@@ -214,6 +223,8 @@ def simulate(
         media: The way from the caller to the session; None for a perfect one.
         media_seed: For what is drawn on the way.
         recorder: Records the session: a `turnscope.observe.Recorder`.
+        cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`.
+        opened: Is called with the session when it is open.
         instruments: Watch the run, as in `trio.run`.
     """
 
@@ -233,6 +244,8 @@ def simulate(
             media=media,
             media_seed=media_seed,
             recorder=recorder,
+            cache=cache,
+            opened=opened,
         )
 
     if realtime:
@@ -241,5 +254,8 @@ def simulate(
 
 
 def _tasks() -> int:
-    """How many tasks live below the running one."""
-    return sum(1 for _ in tasks_below(trio.lowlevel.current_task()))
+    """How many tasks live below the running one, or belong to nobody."""
+    mine = sum(1 for _ in tasks_below(trio.lowlevel.current_task()))
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    return mine + sum(len(nursery.child_tasks) for nursery in root.child_nurseries)

@@ -14,6 +14,7 @@ import trio
 import trio._core._run as _trio_run
 
 from turnscope._errors import TurnscopeError
+from turnscope.sim._work_memory import WorkMemory
 
 __all__ = ["StandstillError", "VirtualCompute", "run_virtual", "seeded_scheduler"]
 
@@ -52,11 +53,13 @@ class VirtualCompute:
     Args:
         workers: Number of servers.
         scale: Factor on every cost: 2.0 is a machine half as fast.
+        memory: What it has computed before; by default it computes everything.
     """
 
-    def __init__(self, workers: int = 2, scale: float = 1.0) -> None:
+    def __init__(self, workers: int = 2, scale: float = 1.0, memory: WorkMemory | None = None) -> None:
         self._free_at = [0.0] * workers
         self._scale = scale
+        self.memory: WorkMemory | None = memory
         self.spent_cpu_s: float = 0.0
         """The processor's time that the work has really taken, in the run's own thread."""
 
@@ -72,7 +75,7 @@ class VirtualCompute:
         heapq.heappush(self._free_at, end)
         started = time.thread_time()
         try:
-            result = work()
+            result = work() if self.memory is None else self.memory.do(work)
         finally:
             self.spent_cpu_s += time.thread_time() - started
         await trio.sleep_until(end)
