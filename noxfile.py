@@ -85,16 +85,18 @@ def features(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run every example: scripts by Python, tests by pytest, scenarios by the simulator."""
+    """Run every example: scripts by Python, tests and scenarios by pytest."""
     session.install(".[local]", *group("tests"))
-    for scenario in sorted(Path("examples").rglob("*.scenario.toml")):
-        name = scenario.name.removesuffix(".scenario.toml")
-        session.run("turnscope", "simulate", str(scenario), "--out", f"out/examples/{name}")
     for script in sorted(Path("examples").rglob("*.py")):
         if not script.name.startswith(("test_", "conftest", "_", "noxfile")):
             session.run("python", str(script))
-    if any(Path("examples").rglob("test_*.py")):
-        session.run("pytest", "examples")
+    session.run("pytest", "examples")
+
+
+@nox.session(default=False)
+def newcomer(session: nox.Session) -> None:
+    """Follow the page for newcomers word for word, in a new folder with an environment of its own."""
+    session.run("python", "tools/newcomer.py", "docs/ten-minutes.md", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,6 +1,6 @@
 """Follows a page of the docs as a newcomer would: writes the files it shows, runs the commands, compares the output.
 
-``python tools/newcomer.py docs/ten-minutes.md FOLDER`` does it word for word in a new folder;
+``python tools/newcomer.py docs/ten-minutes.md [FOLDER]`` does it word for word in a new folder;
 ``tests/docs/test_ten_minutes.py`` does it without the commands that install anything.
 """
 
@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,12 +133,20 @@ def main() -> int:
     """Follow a page; say what is not as it says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("page", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", help="where to; by default it is removed afterwards")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True)
+    if options.folder is not None:
+        options.folder.mkdir(parents=True)
+        return followed(options.page, options.folder)
+    with tempfile.TemporaryDirectory() as folder:
+        return followed(options.page, Path(folder))
+
+
+def followed(page: Path, folder: Path) -> int:
+    """Follow `page` in `folder`; the exit code."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    wrong = follow(options.page, options.folder, {**environment, "TURNSCOPE": str(ROOT), "COLUMNS": "100"})
-    print("\n\n".join(wrong) or f"{options.page}: everything is as it says")
+    wrong = follow(page, folder, {**environment, "TURNSCOPE": str(ROOT), "COLUMNS": "100"})
+    print("\n\n".join(wrong) or f"{page}: everything is as it says")
     return 1 if wrong else 0
 
 

@@ -2,6 +2,8 @@
 
 Each turn of a conversation runs in a nursery and a cancel scope that own its listening, thinking and speaking: an
 interruption cancels the scope, and everything of that turn is gone.
+
+PYTEST_DONT_REWRITE: it has a plugin of pytest, which would warn whoever imports it before pytest begins.
 """
 
 from turnscope._errors import (
