@@ -1,5 +1,7 @@
 import pytest
 
+# The pytest inside a test forgets what it was the first to import, and numpy cannot be imported twice.
+import turnscope.testing._plugin  # noqa: F401
 from tests.testing.project import SHOP, Run
 
 

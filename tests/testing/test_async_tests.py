@@ -51,6 +51,8 @@ async def test_real():
 def test_a_clock_that_an_autouse_fixture_asks_for_is_no_longer_needed(run: Run) -> None:
     result = run(
         f"""
+from turnscope.sim import VirtualCompute
+from turnscope.testing._virtual_time import current_compute
 @pytest.fixture(autouse=True)
 def jump(autojump_clock): pass
 @pytest.mark.usefixtures("autojump_clock")
@@ -62,10 +64,14 @@ async def test_with_a_clock_of_its_own(mock_clock):
     assert trio.current_time() == mock_clock.current_time()
 async def test_a_call_with_such_a_clock(autojump_clock, simulate):
     assert (await simulate.in_trio(agent, script)).turns
+    assert isinstance(current_compute(), VirtualCompute)  # threads know nothing of such a clock
+@pytest.mark.realtime
+async def test_on_the_wall_clock_threads_compute():
+    assert current_compute() is None
 """,
         config="trio_mode = true\nturnscope_virtual_time = true",
     )
-    assert passed_and_failed(result) == (3, 0)
+    assert passed_and_failed(result) == (4, 0)
 
 
 def test_an_async_property_test_has_a_virtual_clock_for_each_example(run: Run) -> None:

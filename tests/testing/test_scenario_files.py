@@ -36,6 +36,12 @@ def test_scenarios_are_chosen_as_other_tests_are(pytester: pytest.Pytester, run:
     assert passed_and_failed(run("", "order.scenario.toml::order[unmet]")) == (0, 1)
 
 
+def test_the_seed_of_the_command_line_goes_before_that_of_the_file(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makefile(".scenario.toml", order=SCENARIO)
+    assert section_of(run("", "-k", "unmet"))[0].startswith("order[unmet], seed 3: ")
+    assert section_of(run("", "-k", "unmet", "--turnscope-seed=9"))[0].startswith("order[unmet], seed 9: ")
+
+
 def test_scenarios_need_not_be_tests(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makefile(".scenario.toml", order=SCENARIO)
     assert run("", config="turnscope_scenarios = false").ret == pytest.ExitCode.NO_TESTS_COLLECTED

@@ -59,6 +59,8 @@ def test_without_pytest_trio_calls_and_scenarios_are_tests(tmp_path: Path) -> No
 
 def test_tests_on_several_processes_show_and_keep_the_same(tmp_path: Path) -> None:
     (tmp_path / "order.scenario.toml").write_text(SCENARIO)
+    narrow = 'import os\nif "PYTEST_XDIST_WORKER" in os.environ: os.environ["COLUMNS"] = "60"'
+    (tmp_path / "conftest.py").write_text(narrow)
     written = pytest_in_a_process(tmp_path, "-n", "2", "--junitxml=junit.xml")
     assert "1 failed, 1 passed" in written
     strip = written[written.index("turnscope: timeline") : written.index("kept in")].splitlines()[1:]
