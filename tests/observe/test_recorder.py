@@ -9,10 +9,20 @@ import trio
 from tests.session.calls import AGENT, REPLY, agent, barge_in
 from tests.sim.random_calls import random_call
 from turnscope import ConfigError, OpenAIChatLLM, open_session
-from turnscope.core import Evidence, FirstDecides, InterruptionSettings, Ruling, SessionEnded, Verdict, WordsPolicy
+from turnscope.core import (
+    Evidence,
+    FirstDecides,
+    InterruptionSettings,
+    Ruling,
+    SessionEnded,
+    Verdict,
+    WordsPolicy,
+    resample,
+)
 from turnscope.observe import Recorder, Recording, load_recording
 from turnscope.session import Agent, Fact, Opening
 from turnscope.sim import Call, CallerTransport, HangUp, Moment, simulate
+from turnscope.transports import WavTransport
 
 
 def recorded(folder: Path, spoken_to: Agent = AGENT, **options: bool) -> tuple[Call, Recording]:
@@ -76,6 +86,23 @@ def test_recording_a_call_changes_nothing_of_it(tmp_path: Path, seed: int) -> No
     assert calls[0].jsonl() == calls[1].jsonl()
     assert calls[0].agent.tobytes() == calls[1].agent.tobytes()
     assert all_bytes(tmp_path / "a") == all_bytes(tmp_path / "b")
+
+
+@pytest.mark.parametrize("hz", [8000, 16000])
+async def test_the_agents_track_is_what_the_far_end_played_also_of_what_was_cleared(tmp_path: Path, hz: int) -> None:
+    transport = WavTransport(np.zeros(4 * hz, np.float32), input_hz=hz, output_hz=hz, lead_s=0.1)
+    abrupt = agent(interruption=InterruptionSettings(fade_s=0.0))  # a fade would cover what was cleared
+    async with open_session(abrupt, transport, recorder=Recorder(tmp_path)) as session:
+        await session.say(REPLY)
+        await trio.sleep(1.003)
+        session.interrupt()
+        await session.wait_ended()
+    recording = load_recording(tmp_path)
+    assert any("cleared" in line for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    played, heard = transport.agent_audio(), recording.tracks()[1]
+    expected = played if hz == 16000 else resample(played, hz, 16000)
+    assert np.abs(heard[: len(expected)] - expected[: len(heard)]).max() <= 2 / 32768
+    assert not heard[len(expected) :].any()
 
 
 def test_audio_can_be_left_out(tmp_path: Path) -> None:

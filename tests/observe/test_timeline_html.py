@@ -147,7 +147,7 @@ def test_every_colour_has_one_for_dark_pages() -> None:
     for table in (_drawing.NAMES, _drawing.MARKS, _drawing.STATES):
         used |= set(table.values())
     assert used == set(DARK)
-    html = page(barge_in())
+    html = timeline_html(*repeated(barge_in(), 4))
     assert not re.search(r'(fill|stroke)="#', html)
     assert set(re.findall(r"var\(--c([0-9a-f]{6})\)", html)) <= {colour[1:] for colour in DARK}
 

@@ -12,6 +12,7 @@ from turnscope._errors import ProviderError, QueueFull, SessionClosed
 from turnscope.core import (
     DetectorPolicy,
     Endpointing,
+    Filler,
     InterruptionPolicy,
     InterruptionSettings,
     MinSpeech,
@@ -19,6 +20,7 @@ from turnscope.core import (
     ResumeSettings,
     SilenceSettings,
     Speculation,
+    ThinkingSound,
     WordsPolicy,
     to_samples,
 )
@@ -160,4 +162,5 @@ def _agent(rng: random.Random) -> Agent:
         away_after_s=rng.choice([None, 1.5]),
         resume=ResumeSettings(),
         join_deadline_s=0.5,
+        filler=rng.choice([None, None, Filler(texts=["One moment."], after_s=0.3), ThinkingSound(after_s=0.2)]),
     )

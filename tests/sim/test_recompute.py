@@ -1,13 +1,18 @@
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trio
 
 from tests.session.calls import AGENT, REPLY, agent, barge_in, cough, speech
 from tests.sim.random_calls import random_call
 from turnscope import ConfigError, Session
-from turnscope.core import FirstToken, InterruptionSettings, MinWords, ProviderFailed, ToolSettled
+from turnscope.core import FirstToken, InterruptionSettings, Message, MinWords, ProviderFailed, ToolSettled
 from turnscope.observe import Recorder, Recording, load_recording
+from turnscope.providers import Resources, TextDelta
 from turnscope.session import Agent
 from turnscope.sim import HangUp, Moment, Step, agent_of, parse_changes, recompute, replay, simulate
 
@@ -111,12 +116,42 @@ async def greet(session: Session) -> None:
     await session.generate_reply(instructions="Ask for a name.")
 
 
+class ScriptedItems:
+    def __init__(self, text: str) -> None:
+        self._texts = [text]
+
+    def __aiter__(self) -> "ScriptedItems":
+        return self
+
+    async def __anext__(self) -> TextDelta:
+        await trio.lowlevel.checkpoint()
+        if not self._texts:
+            raise StopAsyncIteration
+        return TextDelta(self._texts.pop())
+
+
+class Told:
+    """A model that says what it was told last."""
+
+    name = "told"
+
+    @asynccontextmanager
+    async def connect(self, resources: Resources) -> AsyncGenerator["Told"]:
+        yield self
+
+    @asynccontextmanager
+    async def open_stream(self, messages: Sequence[Message], tools: object = ()) -> AsyncGenerator[ScriptedItems]:
+        yield ScriptedItems(messages[-1].text)
+
+
 def test_instructions_for_one_answer_are_given_again(tmp_path: Path) -> None:
     simulate(AGENT, [HangUp(Moment(9.0))], seed=3, drive=greet, recorder=Recorder(tmp_path))
     recording = load_recording(tmp_path)
     again = recompute(recording, agent_of(recording, EARS, Path()))
     assert [turn.origin for turn in again.call.turns] == ["say", "reply"]
     assert [turn.outcome.kind for turn in again.call.turns if turn.outcome] == ["completed", "completed"]
+    obedient = replace(agent_of(recording, EARS, Path()), llm=Told(), tts=AGENT.tts)
+    assert recompute(recording, obedient).call.turns[1].reply == ["Ask for a name."]
 
 
 def test_what_cannot_be_computed_again_is_refused(tmp_path: Path) -> None:

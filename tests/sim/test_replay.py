@@ -26,6 +26,7 @@ from turnscope.core import (
     WordsPolicy,
     input_from_dict,
     input_to_dict,
+    to_samples,
 )
 from turnscope.observe import Recorder, Recording, load_recording
 from turnscope.session import Agent, Session
@@ -162,6 +163,18 @@ def test_a_deadline_between_a_number_and_the_request_for_it_is_replayed() -> Non
     assert hit
 
 
+def test_timers_that_are_late_are_late_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        await simulate_async(AGENT, COUGHED, recorder=Recorder(tmp_path))
+
+    trio.run(main, clock=CreepingClock())
+    recording = load_recording(tmp_path)
+    same = replay(recording, recording.floor_settings())
+    assert len(same.compared) == 3
+    assert same.identical
+    assert same.changed == ()
+
+
 def test_a_recording_that_lost_lines_is_not_replayed(tmp_path: Path) -> None:
     simulate(AGENT, barge_in(), seed=3, recorder=Recorder(tmp_path, backlog_bytes=3000))
     with pytest.raises(ConfigError, match="too slow and lost"):
@@ -207,6 +220,22 @@ def test_what_another_policy_decides_earlier_is_what_the_session_itself_would_ha
     assert again.compared[1].would == there.compared[1].was
 
 
+def test_what_the_agent_did_after_another_decision_is_no_evidence(tmp_path: Path) -> None:
+    hasty = InterruptionSettings(policy=MinWords(5), reaction="continue", decision_window_s=0.3, nearly_finished_s=0.0)
+    script: list[Step] = [
+        speech("wait for me", 0.2),
+        speech("one two three four", 0.1, "agent_starts", pace=2),
+        HangUp(Moment(3.0, "quiet")),
+    ]
+    recording = recording_of(tmp_path, script, agent(interruption=hasty))
+    (_, over, *_) = replay(recording, judged_by(recording, interruption=replace(hasty, decision_window_s=3.0))).compared
+    assert (over.was.verdict, over.was.text) == ("dismiss", "")
+    assert over.was.decided is not None
+    assert (over.would.verdict, over.would.evidence) == ("dismiss", "too few words so far")
+    assert over.would.decided == over.was.decided + to_samples(2.7)  # though the agent had finished long before
+    assert not over.certain
+
+
 def test_another_patience_moves_the_answer(tmp_path: Path) -> None:
     recording = recording_of(tmp_path / "a", barge_in())
     patient = Endpointing(min_delay_s=0.8)
@@ -241,6 +270,7 @@ def test_settings_are_changed_key_by_key() -> None:
             "interruption.phases.protected.handling=discard",
             "silence.after_s=3",
             "away_after_s=2.5",
+            "filler.after_s=0.7",
         ]
     )
     after = changed_settings(before, table, Path())["agent"]
@@ -250,6 +280,7 @@ def test_settings_are_changed_key_by_key() -> None:
     assert after.interruption.phases.thinking == before["agent"].interruption.phases.thinking
     assert after.silence == SilenceSettings(after_s=3)
     assert after.away_after_s == 2.5
+    assert after.filler_after_s == 0.7
     assert after.endpointing == before["agent"].endpointing
 
 
@@ -267,6 +298,7 @@ def test_another_kind_of_policy_begins_with_its_defaults() -> None:
         (["interruption.nonsense=1"], r"agent\.interruption\.nonsense: unknown key"),
         (["interruption.reaction=jump"], r"agent\.interruption\.reaction: must be one of"),
         (["turn_edges.threshold=0.5"], r"agent\.turn_edges: no decision goes by it"),
+        (["filler_after_s=1"], r"agent\.filler_after_s: no decision goes by it"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes: list[str], complaint: str) -> None:

@@ -14,7 +14,10 @@ from turnscope.sim._grid import put
 
 __all__ = ["changed_settings", "parse_changes"]
 
-DECIDED = tuple(field.name for field in fields(FloorSettings))
+FILLER = {"after_s": "filler_after_s", "at_most": "fillers_at_most"}
+"""Keys of the table ``filler``, and what the Floor is told of them."""
+
+DECIDED = (*(field.name for field in fields(FloorSettings) if field.name not in FILLER.values()), "filler")
 """The keys of the agent table that the Floor decides by."""
 
 Table = dict[str, Any]
@@ -65,4 +68,7 @@ def changed_settings(
     if other and strict:
         raise ConfigError(f"agent.{other[0]}: no decision goes by it; known here: {', '.join(DECIDED)}")
     known = {key: value for key, value in table.items() if key in DECIDED}
+    filler = known.pop("filler", {})
+    if isinstance(filler, dict):  # what it says, or sounds like, decides nothing
+        known |= {FILLER[key]: value for key, value in filler.items() if key in FILLER}
     return {name: changed(each, known, folder) for name, each in settings.items()}
