@@ -111,16 +111,13 @@ _PIPER_CACHE: dict[str, object] = {}
 
 
 async def _piper_says(text: str, speed: float) -> Samples:
-    async with open_runtime() as runtime:
-        runtime.resources.cache.update(_PIPER_CACHE)
-        async with PiperTTS().connect(runtime.resources) as voice:
-            if voice.output_hz != PIPER_HZ:
-                raise ConfigError(f"voices: piper: the default voice speaks at {voice.output_hz} Hz, not {PIPER_HZ}")
-            pieces: list[Samples] = []
-            async with voice.open_stream(text, VoiceOptions(speed=speed)) as chunks:
-                async for chunk in chunks:
-                    pieces.append(chunk.samples)
-        _PIPER_CACHE.update(runtime.resources.cache)
+    async with open_runtime(cache=_PIPER_CACHE) as runtime, PiperTTS().connect(runtime.resources) as voice:
+        if voice.output_hz != PIPER_HZ:
+            raise ConfigError(f"voices: piper: the default voice speaks at {voice.output_hz} Hz, not {PIPER_HZ}")
+        pieces: list[Samples] = []
+        async with voice.open_stream(text, VoiceOptions(speed=speed)) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk.samples)
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 

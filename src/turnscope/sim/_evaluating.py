@@ -121,17 +121,15 @@ class _Bench:
                 if first_only and _is_interruption(record):
                     interrupted.set()
 
-        async with open_runtime(compute=compute) as runtime:
-            runtime.resources.cache.update(self.cache)
-            async with (
-                open_session(self.agent, transport, runtime=runtime, sinks=(sink,)) as session,
-                trio.open_nursery() as nursery,
-            ):
-                nursery.start_soon(_cancel_when, interrupted.wait, nursery.cancel_scope)
-                nursery.start_soon(_cancel_when, session.wait_ended, nursery.cancel_scope)
-                await _speak_on(session, once=once)
-                await trio.sleep_forever()
-            self.cache.update(runtime.resources.cache)
+        async with (
+            open_runtime(compute=compute, cache=self.cache) as runtime,
+            open_session(self.agent, transport, runtime=runtime, sinks=(sink,)) as session,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(_cancel_when, interrupted.wait, nursery.cancel_scope)
+            nursery.start_soon(_cancel_when, session.wait_ended, nursery.cancel_scope)
+            await _speak_on(session, once=once)
+            await trio.sleep_forever()
 
 
 async def _cancel_when(wait: Callable[[], object], scope: trio.CancelScope) -> None:

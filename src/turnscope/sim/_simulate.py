@@ -43,6 +43,9 @@ __all__ = ["Call", "Drive", "simulate", "simulate_async"]
 REAL_TIME_LEAD_S = 0.02
 """How much the caller's loudspeaker buffers in real time."""
 
+_LOADED: dict[str, object] = {}
+"""What calls of this process found loaded, or loaded, when they began: models are loaded once, not for each call."""
+
 Drive = Callable[[Session], Awaitable[object]]
 """An async function that acts as the application."""
 
@@ -143,7 +146,8 @@ async def simulate_async(
         media: The way from the caller to the session; None for a perfect one.
         media_seed: For what is drawn on the way.
         recorder: Records the session: a `turnscope.observe.Recorder`.
-        cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`.
+        cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`. Unless it is
+            given, models that are loaded when a call begins are kept for all later ones of the process.
         opened: Is called with the session when it is open.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
@@ -153,12 +157,15 @@ async def simulate_async(
     mine: list[Sink] = [records.append] if keep_records else []
     mine.append(transport.reactions.notice)
     before = _tasks()
+    loaded = dict(_LOADED) if cache is None else cache
     async with (
-        open_runtime(compute=compute, cache=cache) as runtime,
+        open_runtime(compute=compute, cache=loaded) as runtime,
         open_session(
             agent, way or transport, runtime=runtime, history=history, sinks=(*mine, *sinks), recorder=recorder
         ) as session,
     ):
+        if cache is None:  # what is loaded later takes time in the call, and is to take it in the next one, too
+            _LOADED.update(loaded)
         transport.reactions.listen(session.words_heard)
         if opened is not None:
             opened(session)
@@ -223,7 +230,8 @@ def simulate(
         media: The way from the caller to the session; None for a perfect one.
         media_seed: For what is drawn on the way.
         recorder: Records the session: a `turnscope.observe.Recorder`.
-        cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`.
+        cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`. Unless it is
+            given, models that are loaded when a call begins are kept for all later ones of the process.
         opened: Is called with the session when it is open.
         instruments: Watch the run, as in `trio.run`.
     """
