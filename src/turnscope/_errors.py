@@ -73,3 +73,8 @@ class SessionClosed(TurnscopeError):
 
 class ToolWithdrawn(TurnscopeError):
     """A tool said that it commits itself, but its call has been cancelled; it must not go on."""
+
+
+def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a text file cannot be read, without its name: the message around it has that."""
+    return str(error.strerror or error) if isinstance(error, OSError) else "not UTF-8"

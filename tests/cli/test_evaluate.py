@@ -96,7 +96,7 @@ def test_a_bad_clip_is_named_and_makes_the_command_fail_after_all_others(corpus:
     [
         (["--split", "train"], "no clip of the split train"),
         (["--jobs", "0"], "--jobs: must be at least 1"),
-        (["--agent", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["--agent", "nowhere.toml"], "nowhere.toml: there is no such file"),
     ],
 )
 def test_what_was_given_wrongly_is_told_before_anything_is_played(
@@ -117,7 +117,7 @@ def test_a_wrong_line_of_the_manifest_is_told_with_file_line_and_key(corpus: Pat
 
 @pytest.mark.parametrize(
     ("table", "complaint"),
-    [("", "agent: is missing"), ("[agent]\nvad = 3", "agent.vad"), ("[agent", "cannot be read")],
+    [("", "agent: is missing"), ("[agent]\nvad = 3", "agent.vad"), ("[agent", "not valid TOML")],
 )
 def test_what_is_wrong_with_the_agent_is_told_with_its_file(
     corpus: Path, capsys: Output, table: str, complaint: str

@@ -84,7 +84,7 @@ def test_a_recording_that_was_cut_off_is_replayed_up_to_there(folder: Path, caps
     log.write_bytes(log.read_bytes()[:20000])
     assert main(["replay", str(folder)]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first == "the recording was cut off: it ends where it ends"
+    assert first == "the recording was cut off; this is what came before"
     assert second.startswith("identical")
 
 
@@ -94,7 +94,7 @@ def test_a_recording_that_was_cut_off_is_replayed_up_to_there(folder: Path, caps
         (["--set", "interruption.min_words=2"], "agent.interruption.min_words: unknown key"),
         (["--set", "stt.provider=fake"], "agent.stt: no decision goes by it"),
         (["--set", "nonsense"], "nonsense: must be KEY=VALUE"),
-        (["--agent", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["--agent", "nowhere.toml"], "nowhere.toml: there is no such file"),
         (["--html", "nowhere/page.html"], "nowhere/page.html: cannot be written"),
     ],
 )
@@ -103,6 +103,23 @@ def test_what_is_wrong_is_said_in_one_line(folder: Path, capsys: Output, argumen
     error = capsys.readouterr().err
     assert re.fullmatch(r"turnscope: error: [^\n]+\n", error)
     assert complaint in error
+
+
+def test_a_recording_whose_speech_was_cut_off_does_not_pass_for_silence(
+    folder: Path, tmp_path: Path, capsys: Output
+) -> None:
+    (tmp_path / "agent.toml").write_text(EARS, encoding="utf-8")
+    speech = folder / "speech.f32"
+    speech.write_bytes(speech.read_bytes()[:10000])
+    assert main(["replay", str(folder), "--recompute", "--agent", str(tmp_path / "agent.toml")]) == 0
+    assert "turn 1 failed: recorded-tts: its audio is not in the recording" in capsys.readouterr().out
+
+
+def test_a_recording_does_not_share_its_folder_with_the_call(tmp_path: Path, capsys: Output) -> None:
+    out = str(tmp_path / "out")
+    assert main(["simulate", str(INTERRUPTED), "--out", out, "--record", f"{out}/../out"]) == 2
+    assert f"--record {out}/../out: is --out, too" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_a_recording_is_refused(tmp_path: Path, capsys: Output) -> None:

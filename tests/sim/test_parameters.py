@@ -142,4 +142,4 @@ def test_the_command_line_holds_every_run_in_a_folder_of_its_own_or_the_one_that
     assert main(["simulate", str(path), "--out", str(one), "--quiet", "--run", "calm,number=two"]) == 0
     assert [folder.name for folder in one.iterdir()] == ["calm,number=two"]
     assert main(["simulate", str(path), "--out", str(one), "--run", "loud"]) == 2
-    assert "no run is called 'loud'; known: calm,number=two, " in capsys.readouterr().err
+    assert "no run is called 'loud'; known are calm,number=two, " in capsys.readouterr().err

@@ -201,7 +201,7 @@ def test_the_grid_of_the_examples_is_one() -> None:
     [
         ("", "g.toml: grid: is missing, or lists nothing"),
         ("[grid]", "g.toml: grid: is missing, or lists nothing"),
-        ("[grid", "g.toml: cannot be read"),
+        ("[grid", "g.toml: not valid TOML"),
         ("[gird]\na = [1]", "g.toml: gird: unknown table; known are agent, grid"),
         ("[grid]\naway_after_s = 3", r"g.toml: grid.away_after_s: must be a list of values, got 3"),
         ("[grid]\naway_after_s = []", r"g.toml: grid.away_after_s: must be a list of values, got \[\]"),

@@ -1,18 +1,19 @@
 """``turnscope evaluate``: plays a corpus to an agent that is speaking, and says how well it judges interruptions."""
 
 import argparse
-import csv
 import functools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from turnscope._errors import ConfigError, TurnscopeError
+from turnscope._errors import ConfigError
 from turnscope.cli._evaluation_table import evaluation_lines, frontier_lines
+from turnscope.cli._files import write_file
 from turnscope.sim import (
     Clip,
     ClipResult,
@@ -25,6 +26,7 @@ from turnscope.sim import (
     observe_clips,
     play_clips,
     summarize,
+    table_csv,
 )
 
 __all__ = ["add_to"]
@@ -78,9 +80,11 @@ def _run(options: argparse.Namespace) -> str | None:
     for line in evaluation_lines(evaluation):
         print(line)
     if options.json is not None:
-        _write(options.json, json.dumps(evaluation_to_dict(evaluation, results), ensure_ascii=False, indent=2) + "\n")
+        write_file(
+            options.json, json.dumps(evaluation_to_dict(evaluation, results), ensure_ascii=False, indent=2) + "\n"
+        )
     if options.csv is not None:
-        _write_csv(options.csv, results)
+        write_file(options.csv, table_csv(map(_row, results)))
     if options.frontier:
         for line in frontier_lines(frontier(_observe(options, clips, make_agent))):
             print(line)
@@ -112,19 +116,5 @@ def _observe(options: argparse.Namespace, clips: Sequence[Clip], make_agent: Mak
     return seen
 
 
-def _write_csv(path: Path, results: Sequence[ClipResult]) -> None:
-    rows = [{**asdict(result.clip), **{k: v for k, v in asdict(result).items() if k != "clip"}} for result in results]
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error
+def _row(result: ClipResult) -> dict[str, Any]:
+    return {**asdict(result.clip), **{key: value for key, value in asdict(result).items() if key != "clip"}}

@@ -66,7 +66,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes; the result stays the same")
     parser.add_argument("--only", metavar="CASE", help="hold this case only, as the report names it")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="with --only: folder for the six files of that call")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="with --only: folder for the files of that call")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=_run)

@@ -1,13 +1,13 @@
 """``turnscope replay``: decides again what was decided in a recording, by the same settings or by others."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from turnscope._errors import TurnscopeError
-from turnscope.core import CLOCK_HZ, Emit, Event, Failed, Order, Samples
+from turnscope.cli._files import write_file
+from turnscope.core import CLOCK_HZ, Emit, Failed, Order
 from turnscope.observe import Recording, load_recording, timeline_html
 from turnscope.sim import (
     Compared,
@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> str | None:
     """Do it; returns that it was not the same, if it was not and nothing was changed."""
     recording = load_recording(options.recording)
     if not recording.complete:
-        print("the recording was cut off: it ends where it ends")
+        print("the recording was cut off; this is what came before")
     agent = {} if options.agent is None else agent_table(options.agent)
     folder = Path() if options.agent is None else options.agent.parent
     table = parse_changes(options.changes)
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> str | None:
         _recompute(options, recording, parse_changes(options.changes, agent), folder)
         return None
     if options.html is not None:
-        _write_page(options.html, recording.events, *recording.tracks(), title=options.recording.name)
+        write_file(options.html, timeline_html(recording.events, *recording.tracks(), options.recording.name))
     if not (agent or table):
         return _check(recording, replay(recording))
     settings = changed_settings(recording.floor_settings(), agent, folder, strict=False)
@@ -78,18 +78,12 @@ def _run(options: argparse.Namespace) -> str | None:
     return None
 
 
-def _write_page(path: Path, events: Sequence[Event], user: Samples, agent: Samples, title: str) -> None:
-    try:
-        path.write_text(timeline_html(events, user, agent, title), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error
-
-
 def _recompute(options: argparse.Namespace, recording: Recording, table: dict[str, Any], folder: Path) -> None:
     again = recompute(recording, agent_of(recording, table, folder))
     call = again.call
     if options.html is not None:
-        _write_page(options.html, call.events, call.user, call.agent, f"{options.recording.name}, held again")
+        title = f"{options.recording.name}, held again"
+        write_file(options.html, timeline_html(call.events, call.user, call.agent, title))
     changed = again.changed
     print(f"{len(again.pairs)} times the caller spoke; {len(changed)} went differently")
     for was, now in changed:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from turnscope._errors import ConfigError, TurnscopeError
+from turnscope._errors import ConfigError
+from turnscope.cli._files import write_file
 from turnscope.cli._score_table import score_lines
 from turnscope.core import CLOCK_HZ, Event, Samples
 from turnscope.observe import AGENT_GAP_S, USER_GAP_S, read_events, read_labels, score_call, score_to_dict
@@ -92,7 +93,7 @@ def _run(options: argparse.Namespace) -> str | None:
     for line in score_lines(score):
         print(line)
     if options.json is not None:
-        _write(options.json, json.dumps(score_to_dict(score), ensure_ascii=False, indent=2) + "\n")
+        write_file(options.json, json.dumps(score_to_dict(score), ensure_ascii=False, indent=2) + "\n")
     return None
 
 
@@ -114,10 +115,3 @@ def _read(files: Sequence[Path]) -> tuple[Samples, Samples, tuple[Event, ...]]:
             f"{recordings[0]}: must have two channels, the caller left and the agent right; it has {len(channels)}"
         )
     return channels[0], channels[1], events
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise TurnscopeError(f"{path}: cannot be written ({error.strerror})") from error

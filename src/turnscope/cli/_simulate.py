@@ -63,6 +63,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def _run(options: argparse.Namespace) -> str | None:
     """Do it; returns that something was not as expected, if it was not."""
     check_folder(options.out)
+    if options.record is not None and options.record.resolve() == options.out.resolve():
+        raise ConfigError(f"--record {options.record}: is --out, too; both would write agent.wav there")
     scenarios = _chosen(load_scenarios(options.scenario), options)
     failures = 0
     for scenario in scenarios:
@@ -81,8 +83,9 @@ def _chosen(scenarios: list[Scenario], options: argparse.Namespace) -> list[Scen
         return scenarios
     chosen = [scenario for scenario in scenarios if scenario.variant == options.run_name]
     if not chosen:
-        known = ", ".join(scenario.variant for scenario in scenarios if scenario.variant) or "it has only one"
-        raise ConfigError(f"{options.scenario}: no run is called {options.run_name!r}; known: {known}")
+        known = ", ".join(scenario.variant for scenario in scenarios if scenario.variant)
+        which = f"known are {known}" if known else "there is only one, without a name"
+        raise ConfigError(f"{options.scenario}: no run is called {options.run_name!r}; {which}")
     return chosen
 
 

@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from turnscope._errors import ConfigError
+from turnscope._errors import ConfigError, why_unreadable
 from turnscope.core import BACKCHANNELS, Event, Samples, content_words, to_samples
 from turnscope.observe._picture import Phrase, picture
 from turnscope.observe._spans import Span
@@ -82,7 +82,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[CallerSegment, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise ConfigError(f"{path}: cannot be read ({why_unreadable(error)})") from error
     rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _table_rows(text, path)
     return tuple(sorted((_segment(row, where) for where, row in rows), key=lambda each: (each.start, each.stop)))
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from turnscope._errors import ConfigError, ProtocolError
+from turnscope._errors import ConfigError, ProtocolError, why_unreadable
 from turnscope.core import Event, FloorInput, event_from_dict, event_to_dict, input_to_dict
 
 __all__ = ["EventLog", "read_events"]
@@ -42,7 +42,7 @@ def read_events(path: str | os.PathLike[str]) -> tuple[Event, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise ConfigError(f"{path}: cannot be read ({why_unreadable(error)})") from error
     return tuple(
         event
         for number, line in enumerate(lines, 1)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from turnscope._errors import ConfigError
+from turnscope._errors import ConfigError, why_unreadable
 
 __all__ = ["MANIFEST", "Clip", "Label", "Split", "load_corpus", "write_manifest"]
 
@@ -86,7 +86,7 @@ def load_corpus(folder: str | os.PathLike[str], splits: Sequence[Split] | None =
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise ConfigError(f"{path}: cannot be read ({why_unreadable(error)})") from error
     clips = [_clip(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     _refuse_twins(clips, path)
     kept = tuple(clip for clip in clips if splits is None or clip.split in splits)

@@ -1,7 +1,6 @@
 """The agent that `turnscope evaluate` measures: any agent's ears and policies, with a voice and a text of our own."""
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from turnscope.session import Agent
 from turnscope.sim._agent_table import make_agent
 from turnscope.sim._evaluating import MONOLOGUE
 from turnscope.sim._kept_voice import KeptTTS
+from turnscope.sim._tables import read_toml
 
 __all__ = ["agent_from_json", "agent_table", "agent_to_evaluate"]
 
@@ -42,9 +42,9 @@ def agent_table(path: Path) -> Mapping[str, object]:
         ConfigError: The file cannot be read, or has no such table. The message names the file.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("agent")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        table = read_toml(path).get("agent")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     if isinstance(table, str):
         return {"factory": table}
     if not isinstance(table, dict):

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from turnscope._errors import ConfigError
 from turnscope.sim._evaluating import MakeAgent
 from turnscope.sim._evaluation_agent import agent_from_json, agent_table
+from turnscope.sim._tables import read_toml
 
 __all__ = ["Grid", "Setting", "load_grid", "put"]
 
@@ -67,9 +67,9 @@ def load_grid(path: Path, agent: Path | None = None) -> Grid:
             file, and the key or the combination.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        document = read_toml(path)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     unknown = sorted(document.keys() - {"agent", "grid"})
     if unknown:
         raise ConfigError(f"{path}: {unknown[0]}: unknown table; known are agent, grid")

@@ -211,7 +211,7 @@ class _PlayedTTSConnection:
 
     def _chunk(self, stream: RecordedStream, index: int) -> SpeechChunk:
         count, offset = stream.audio[index]
-        if offset is None:
+        if offset is None or offset + count > len(self._speech):  # of one that was cut off, the end may be missing
             raise ProviderError(self._played.name, "its audio is not in the recording")
         item = cast(SpeechChunk, stream.gave[index][1])
         return replace(item, samples=self._speech[offset : offset + count])

@@ -1,7 +1,6 @@
 """Scenario files: a whole call in TOML, agent and caller, checked to the last key before anything is run."""
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from turnscope.sim._scenario_moments import check_seconds
 from turnscope.sim._scenario_steps import CallerSettings, read_backgrounds, read_script
 from turnscope.sim._seen import Seen
 from turnscope.sim._simulate import Call, simulate
-from turnscope.sim._tables import convert
+from turnscope.sim._tables import convert, read_toml
 
 __all__ = ["SCENARIO_SUFFIX", "Scenario", "load_scenario", "load_scenarios"]
 
@@ -181,7 +180,7 @@ def load_scenarios(path: str | os.PathLike[str]) -> list[Scenario]:
     path = Path(path)
     run = ParameterSet("", {})
     try:
-        table = _toml(path)
+        table = read_toml(path)
         if table.get("version") != VERSION:
             raise ConfigError(f"version: must be {VERSION}, which is the format that this Turnscope reads")
         scenarios = []
@@ -194,17 +193,6 @@ def load_scenarios(path: str | os.PathLike[str]) -> list[Scenario]:
     except (ConfigError, AudioError) as error:
         which = f" [{run.name}]" if run.name else ""
         raise type(error)(f"{path}{which}: {error}") from error.__cause__
-
-
-def _toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError("there is no such file") from None
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not valid TOML: {error}") from error
 
 
 def _runs(table: dict[str, object]) -> list[ParameterSet]:

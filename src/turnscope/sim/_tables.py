@@ -1,14 +1,32 @@
 """What TOML gives, as values of the types that are wanted; complaints are one line that begins with the key path."""
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from turnscope._errors import ConfigError
 
-__all__ = ["at_key", "convert"]
+__all__ = ["at_key", "convert", "read_toml"]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        ConfigError: There is no such file, it cannot be read, or it is no TOML. The message does not name the file.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("there is no such file") from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}") from error
 
 
 def at_key(path: str, message: str, known: Mapping[str, object]) -> str:
