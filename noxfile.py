@@ -24,6 +24,19 @@ WORKERS = "2"
 
 CHECKED = ["src", "tests", "examples", "benchmarks", "tools", "docs", "noxfile.py"]
 
+REPEATABLE = "--hypothesis-profile=repeatable"
+"""Property tests draw the same examples each time. By hand, and in `slow`, they draw new ones."""
+
+PROOFS = [
+    "tests/core/test_floor_properties.py",
+    "tests/session/test_cancel_anywhere.py",
+    "tests/session/test_contract.py",
+    "tests/session/test_heard_prefix.py",
+    "tests/session/test_tools_anywhere.py",
+    "tests/sim/test_exploring.py",
+]
+"""What takes long, and is the same with extras and without: it is run once."""
+
 
 def group(name: str) -> list[str]:
     """The requirements of a dependency group."""
@@ -42,15 +55,16 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, those with real speech models and a cluster included, and report branch coverage."""
     session.install(".[local,webrtc,dask,parquet,plots]", *group("tests"))
-    arguments = ("-n", WORKERS, "--cov", "--cov-report=term", "-m", "not slow", *session.posargs)
-    session.run("pytest", *arguments, env=ONE_THREAD)
+    arguments = ("--cov", "--cov-report=term", "-m", "not slow", *session.posargs)
+    session.run("pytest", "-n", WORKERS, REPEATABLE, *arguments, env=ONE_THREAD)
 
 
 @nox.session
 def tests_core(session: nox.Session) -> None:
     """Run the tests that need none of the extras where none are installed."""
     session.install(".", *group("tests"))
-    session.run("pytest", "-n", WORKERS, "-m", "not slow and not models", *session.posargs, env=ONE_THREAD)
+    arguments = (*(f"--ignore={path}" for path in PROOFS), "-m", "not slow and not models", *session.posargs)
+    session.run("pytest", "-n", WORKERS, REPEATABLE, *arguments, env=ONE_THREAD)
 
 
 @nox.session

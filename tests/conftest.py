@@ -11,4 +11,5 @@ for _count in ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VE
 import hypothesis
 
 hypothesis.settings.register_profile("turnscope", deadline=None)  # how fast the machine is, is nobody's fault
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # the same examples each time
 hypothesis.settings.load_profile("turnscope")
