@@ -56,6 +56,7 @@ def test_a_scenario_file_that_is_wrong_is_an_error_in_one_line(pytester: pytest.
     assert "Traceback" not in result.stdout.str()
 
 
+@pytest.mark.models
 def test_a_call_that_cannot_be_held_is_a_failure_in_one_line(pytester: pytest.Pytester, run: Run) -> None:
     missing = 'stt = { provider = "whisper", model_path = "nowhere" }'
     plain = PLAIN.replace('stt = { provider = "fake" }', missing).split("[[caller]]")[0]
