@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import trio
 
 from tests.session.calls import agent, speech
 from turnscope.core import HeardText, InterruptionSettings, SpokenText
 from turnscope.providers import Rule, ScriptedLLM
-from turnscope.session._playout import Playout, Voice
+from turnscope.session._playout import Voice
 from turnscope.session._speaking import Speaking
-from turnscope.sim import Call, FakeSTT, FakeTTS, HangUp, LikeSimulate, Moment, Step
+from turnscope.sim import LEVEL, Call, FakeSTT, FakeTTS, HangUp, LikeSimulate, Moment, Step
 
 AGENT = agent(
     echo_guard=False,
@@ -47,24 +48,20 @@ def _instead(owner: type, name: str, make: Callable[[Any], Any]) -> Iterator[Non
 
 
 def a_sample_after_the_gate_shut(simulate: LikeSimulate) -> Call:
-    """A frame is on its way for an instant, and whoever shuts the gate meanwhile does not stop it."""
+    """Whoever shuts the gate at the very instant at which a frame is due lets a sample of it through."""
 
     def make(right: Any) -> Any:
-        async def play_frame(self: Playout, voice: Voice) -> None:
-            at = self.next_position(voice)
-            frame = voice.playback.take(self._frame, at)
-            if frame is None:
-                return
-            await trio.lowlevel.checkpoint()
-            self._line.send(frame, voice.response_id)
-            self._sent = at + len(frame)
-            voice.hand_over(len(frame))
-            voice.room.unpark_all()
-            await self._sleep_until(self._sent - self._lead)
+        def shut(self: Voice) -> tuple[int | None, int | None]:
+            playout, playback = self._playout, self.playback
+            too_late = playout._clock.position(playout.hz) == playout._sent and playback.playable
+            times: tuple[int | None, int | None] = right(self)
+            if too_late and playback._tail is not None:
+                playback._tail = np.append(playback._tail, np.float32(LEVEL))
+            return times
 
-        return play_frame
+        return shut
 
-    with _instead(Playout, "_play_frame", make):
+    with _instead(Voice, "shut", make):
         return sound(simulate)
 
 

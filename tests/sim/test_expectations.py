@@ -65,7 +65,7 @@ MET = {
     "what it would have said": 'turn = 1\nreply = { contains = "ten" }\nattempts = 1\njoined = true\ntools = []',
     "a turn from the end": 'turn = -1\noutcome = "completed"\norigin = "speech"\nerror = ""',
     "latencies to the sample": "turn = 1\nlatency = { onset_to_yield_s = 0.04, end_of_turn_s = 0.84 }",
-    "latencies within bounds": "turn = 1\nlatency = { onset_to_silence_s = { at_least = 0.09, at_most = 0.09 } }",
+    "latencies within bounds": "turn = 1\nlatency = { onset_to_silence_s = { at_least = 0.11, at_most = 0.11 } }",
     "a confirmed overlap": 'overlap = 1\nverdict = "confirm"\ntext = "wait make that three"',
     "what decided": 'overlap = -1\nevidence = { regex = "^words: wait" }',
     "an event": 'happens = { event = "Decided", where = { verdict = "confirm", speech_s = { at_least = 0.1 } } }',

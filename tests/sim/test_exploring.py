@@ -321,7 +321,7 @@ def test_the_command_says_what_was_held_and_that_every_promise_was_kept(capsys: 
     assert lines[0] == f"{FAKES}: 3 schedules (seeds 7 to 9)"
     assert lines[1] == "  caller[1] moved, at 8 moments from 2.50 to 10.18 s"
     assert lines[2].endswith(" awaits")
-    assert lines[3].startswith("  36 conversations held, ")
+    assert lines[3].startswith("  33 conversations held, ")
     assert lines[4:] == ["Every promise was kept."]
 
 

@@ -152,6 +152,11 @@ class Playback:
         """`take` would give something now."""
         return self.fading or not (self._paused or self._shut or self.buffered == 0)
 
+    @property
+    def steady(self) -> bool:
+        """It just goes on: nothing fades, is paused, or is on the way to another level."""
+        return not (self.fading or self._paused or self._shut or self._ramp_left)
+
     # Frames out
 
     def take(self, count: int, at: int) -> Samples | None:

@@ -28,6 +28,7 @@ __all__ = [
     "VAD",
     "AudioStage",
     "AudioStageStream",
+    "CalmSTTStream",
     "Compute",
     "LLMConnection",
     "LLMItem",
@@ -212,6 +213,19 @@ class STTStream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Transcript]:
         """Interim and final transcripts as they come. Ends only when the stream's context is left."""
+        ...
+
+
+@runtime_checkable
+class CalmSTTStream(Protocol):
+    """What an `STTStream` can do, too, to be given audio in larger pieces where time is not real."""
+
+    def calm_for(self, samples: Samples) -> int:
+        """How many of the next samples may come late and at once, because nothing will come of them before.
+
+        Args:
+            samples: What comes next, shape ``(n,)``. It is not sent yet.
+        """
         ...
 
 

@@ -183,6 +183,12 @@ class WhisperStream(WorkedStream[Transcript]):
             self._settle(_quietest_cut(self._join()))
         self._announce()
 
+    def calm_for(self, samples: Samples) -> int:
+        """See `turnscope.providers.CalmSTTStream`: a window is decoded when enough is new."""
+        new_samples = self._segment_samples - self._interim_samples
+        calm = min(self._interval_samples - new_samples - 1, MAX_SEGMENT_SAMPLES - self._segment_samples)
+        return min(max(calm, 0), len(samples))
+
     async def flush(self) -> None:
         """Settle everything sent so far: one final transcript follows, also for nothing at all.
 

@@ -7,6 +7,7 @@ from turnscope.session._handles import SpeechHandle, TurnSource
 from turnscope.session._hooks import Hook, HookHandle
 from turnscope.session._lexicon import load_lexicon
 from turnscope.session._opening import open_session
+from turnscope.session._parts import DrivingClock, Pace, Part
 from turnscope.session._runtime import Runtime, ThreadCompute, open_runtime
 from turnscope.session._session import Session
 from turnscope.session._tap import (
@@ -37,6 +38,7 @@ __all__ = [
     "AgentKnown",
     "AudioHeard",
     "Decision",
+    "DrivingClock",
     "Fact",
     "FrameCleared",
     "FrameReceived",
@@ -46,6 +48,8 @@ __all__ = [
     "HookHandle",
     "OnInterruption",
     "Opening",
+    "Pace",
+    "Part",
     "Record",
     "Runtime",
     "Session",

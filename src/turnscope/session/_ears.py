@@ -38,9 +38,11 @@ from turnscope.session._blame import as_provider_error, blame, blame_transport
 from turnscope.session._clock import SessionClock
 from turnscope.session._echo_guard import EchoGuard
 from turnscope.session._far_end import FarEnd
+from turnscope.session._foresight import Foresight
+from turnscope.session._parts import DrivingClock
 from turnscope.session._stages import Stages
 from turnscope.session._tapped import Taps
-from turnscope.transports import InputFrame, Transport
+from turnscope.transports import ForeseenInput, InputFrame, Transport
 
 __all__ = ["Ears"]
 
@@ -94,6 +96,7 @@ class Ears:
         self._input_clock = InputClock(self._hz)
         self._ring = RingBuffer(to_samples(RING_S))
         self._arrived = trio.lowlevel.ParkingLot()
+        self._waiting: list[Callable[[Samples], int] | None] = []
         self._resampler = None if self._hz == CLOCK_HZ else Resampler(self._hz, CLOCK_HZ)
         self._agent = agent
         self._stages = Stages(agent.stages, far_end, self._leave_out)
@@ -140,9 +143,17 @@ class Ears:
         """A place to read the caller's audio from."""
         return self._ring.cursor(start)
 
-    async def wait(self) -> None:
-        """Wait until more audio has come in, or somebody is to look up (`nudge`)."""
-        await self._arrived.park()
+    async def wait(self, calm_for: Callable[[Samples], int] | None = None) -> None:
+        """Wait until more audio has come in, or somebody is to look up (`nudge`).
+
+        Args:
+            calm_for: Says how many of the next samples whoever waits may be told of late; by default none.
+        """
+        self._waiting.append(calm_for)
+        try:
+            await self._arrived.park()
+        finally:
+            self._waiting.remove(calm_for)
 
     def nudge(self) -> None:
         """Wake those who wait for audio: something else has changed."""
@@ -150,11 +161,21 @@ class Ears:
 
     async def run(self) -> None:
         """Hear until the caller hangs up."""
+        if isinstance(self._transport, ForeseenInput) and isinstance(trio.lowlevel.current_clock(), DrivingClock):
+            await Foresight(self, self._transport).drive()
+        else:
+            await self._hear_as_it_comes()
+        self._feed(CallerHungUp(self._clock.now()))
+
+    async def _hear_as_it_comes(self) -> None:
         patience_s = self._input_clock.pause_s
         while (frame := await self._next_frame(patience_s)) is not None:
             patience_s = self._input_clock.pause_s + len(frame.samples) / self._hz
-            await self._take(frame)
-        self._feed(CallerHungUp(self._clock.now()))
+            ready_at, samples = self._place(frame)
+            if ready_at is None:
+                self._hear(samples)
+            else:
+                await self._hear_in_time(samples, ready_at)
 
     # The caller's audio, on the session's clock
 
@@ -172,7 +193,12 @@ class Ears:
         with blame_transport():
             return await self._transport.receive()
 
-    async def _take(self, frame: InputFrame) -> None:
+    def take_in_time(self, frame: InputFrame) -> None:
+        """Hear a frame that comes when it is due."""
+        self._hear(self._place(frame)[1])
+
+    def _place(self, frame: InputFrame) -> tuple[int | None, Samples]:
+        """Give a frame its place on the session's clock. Returns when to hear what of it, if that is not now."""
         samples = frame.samples
         now = self._clock.position(self._hz)
         quiet = self._input_clock.off_by != 0 and self._is_quiet(samples)
@@ -182,10 +208,7 @@ class Ears:
         if placement.correction:
             self._correct(placement.correction)
             samples = samples[max(-placement.correction, 0) :]
-        if placement.ready_at is None:
-            self._hear(samples)
-        else:
-            await self._hear_in_time(samples, placement.ready_at)
+        return placement.ready_at, samples
 
     async def _hear_in_time(self, samples: Samples, ready_at: int) -> None:
         """Hear what has come too early, piece by piece, so that the last one is not heard before `ready_at`."""
@@ -212,12 +235,12 @@ class Ears:
             self._arrived.unpark_all()
             start = self._vad_cursor.position
             self._vad_cursor.skip_to(stop)
-            self._give_edges(0.0, start, stop)
+            self.give_edges(0.0, start, stop)
 
     def _hear(self, samples: Samples) -> None:
         self._write(samples)
         self._arrived.unpark_all()
-        self._watch()
+        self.watch()
 
     def _write(self, samples: Samples) -> None:
         at_clock_rate = samples if self._resampler is None else self._resampler.process(samples)
@@ -247,22 +270,86 @@ class Ears:
         with blame(agent.vad.name):
             return self._taps.vad(agent.vad.open_stream(), lambda: self._vad_cursor.position)
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Look for speech in what was heard and has not been judged yet."""
         while self._vad_cursor.available_samples >= (window := self._agent.vad.window_samples):
             start = self._vad_cursor.position
-            try:
-                probability = float(self._vad.process(self._vad_cursor.read(window)))
-            except Exception as error:
-                raise as_provider_error(self._agent.vad.name, error) from error
-            self._give_edges(probability, start, start + window)
+            probability = self.judge(self._vad_cursor.read(window))
+            self.give_edges(probability, start, start + window)
 
-    def _give_edges(self, probability: float, start: int, stop: int) -> None:
+    def judge(self, window: Samples) -> float:
+        """How likely the next window holds speech.
+
+        Raises:
+            ProviderError: The detector failed.
+        """
+        try:
+            return float(self._vad.process(window))
+        except Exception as error:
+            raise as_provider_error(self._agent.vad.name, error) from error
+
+    def give_edges(self, probability: float, start: int, stop: int, settle: Callable[[], None] | None = None) -> bool:
+        """Find the edges that are sure with a window and pass them on, after `settle` was called. Are there any?"""
+        found = False
         for profile, edges in self._edges:
             edge = edges.receive(probability, start, stop)
             if edge is not None:
+                if settle is not None and not found:
+                    settle()
+                found = True
                 (self._pass_on if self._guard is None else self._guard.take)(edge, profile)
         if self._guard is not None:
             self._guard.hear(stop)
+        return found
+
+    # Ahead of time
+
+    @property
+    def window_samples(self) -> int:
+        """How much the detector judges at once."""
+        return self._agent.vad.window_samples
+
+    @property
+    def judged_until(self) -> int:
+        """Sample after the last one that the detector was given."""
+        return self._vad_cursor.position
+
+    def calm_for(self, samples: Samples, frame: int) -> int:
+        """How many of the samples that come next may be heard at once: it matters to nobody before.
+
+        Unless there are edges of speech in them, that is.
+
+        Args:
+            samples: What comes next, on time.
+            frame: How many of them have come by now.
+        """
+        calm = len(samples)
+        if self._resampler is not None or not self._stages.idle or self._taps.looking or self._input_clock.off_by:
+            return 0
+        if self._input_clock.position + frame != self._clock.position(self._hz):
+            return 0
+        if self._guard is not None:
+            calm = min(calm, self._guard.calm_until - self._ring.end)
+        for calm_for in self._waiting:
+            calm = 0 if calm_for is None else min(calm, calm_for(samples))
+        return calm
+
+    @property
+    def awaited(self) -> bool:
+        """Somebody waits for audio."""
+        return bool(self._waiting)
+
+    def unjudged(self, samples: Samples) -> Samples:
+        """What the detector has not been given of what was heard, and `samples` behind it."""
+        return np.concatenate([self._ring.read(self._vad_cursor.position, self._ring.end), samples])
+
+    def keep_foreseen(self, frame: InputFrame, judged_until: int) -> None:
+        """Frames were heard that are calm, and the detector was given them up to a sample."""
+        count = len(frame.samples)
+        self._input_clock.place(frame.start, count, self._input_clock.position + count, quiet=False)
+        self._keep(frame.samples)
+        self._arrived.unpark_all()
+        self._vad_cursor.skip_to(judged_until)
 
     def _pass_on(self, edge: SpeechEdge, profile: EdgeProfile) -> None:
         self._feed(self._as_input(edge, profile))

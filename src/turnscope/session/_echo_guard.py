@@ -55,6 +55,8 @@ AGAIN = to_samples(0.06)
 Later, and what may be one, half as often; what is clearly none, a quarter as often.
 """
 
+_EVER = 1 << 62
+
 _BLOCK = to_samples(0.01)
 _AUDIBLE = 1e-7
 """Mean power, −70 dB re full scale, of a block in which the agent was audible."""
@@ -99,7 +101,8 @@ class EchoGuard:
         self._told = 0.0
         self._unechoed = 0
         """For how long the agent has been audible without that anything was heard, since the last echo."""
-        self._heard_until = 0
+        self._quiet_since = 0
+        """How much the agent had played when nothing was heard any more."""
         self._doubtful = False
         """The last score left it open whether it is an echo."""
         self._first_onset = 0
@@ -107,24 +110,41 @@ class EchoGuard:
     def take(self, edge: SpeechEdge, profile: EdgeProfile) -> None:
         """An edge of speech has become sure."""
         if isinstance(edge, SpeechBegan):
+            if self.idle:
+                self._unechoed += self._far_end.played - self._quiet_since
             self._begin(edge, profile)
         elif profile in self._waiting:
             self._forget(edge, profile)
         else:
             self._passed.pop(profile, None)
             self._pass_on(edge, profile)
+        self._quiet_since = self._far_end.played
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is heard of which the end is not told."""
+        return not (self._waiting or self._passed)
+
+    @property
+    def calm_until(self) -> int:
+        """It does nothing before it has been told that all up to this sample was heard, unless an edge becomes sure."""
+        if self._waiting:
+            return 0
+        if self._passed and self._judging():
+            return self._judged_at + self._patience(0) - 1
+        return _EVER
 
     def begin_again(self) -> None:
         """Speech will be found anew, by other settings: of what waits or was passed on, no end will be told."""
         self._waiting.clear()
         self._passed.clear()
+        self._quiet_since = self._far_end.played
 
     def hear(self, until: int) -> None:
         """The detector has heard everything up to sample `until`: judge again what goes on, if it is time to."""
-        since, self._heard_until = self._heard_until, until
-        if not (self._waiting or self._passed):
-            self._unechoed += until - since if self._far_end.until >= until else 0
-        elif (self._waiting or self._judging()) and until - self._judged_at >= self._patience(until):
+        if self.idle or not (self._waiting or self._judging()):
+            return
+        if until - self._judged_at >= self._patience(until):
             self._judge_again(until)
 
     def _judge_again(self, until: int) -> None:

@@ -31,6 +31,7 @@ class FarEnd:
         self._kept: Samples = np.zeros(round(KEPT_S * hz), np.float32)
         self._until = 0
         """Position after the last sample that was played, or will be."""
+        self._played = 0
         self._said: deque[str] = deque(maxlen=SAID_CLAUSES)
         common = gcd(hz, CLOCK_HZ)
         self._step, self._clock_step = hz // common, CLOCK_HZ // common
@@ -39,6 +40,11 @@ class FarEnd:
     def until(self) -> int:
         """Sample of the session's clock after the last one played."""
         return self._until * CLOCK_HZ // self._hz
+
+    @property
+    def played(self) -> int:
+        """How many samples were played so far, at 16 kHz."""
+        return self._played * CLOCK_HZ // self._hz
 
     @property
     def text(self) -> str:
@@ -51,6 +57,7 @@ class FarEnd:
 
     def play(self, at: int, samples: Samples) -> None:
         """`samples` are handed over, to be played from output position `at` on."""
+        self._played += len(samples)
         gap = max(at - self._until, 0)
         self._write(self._until, np.zeros(min(gap, len(self._kept)), np.float32), at)
         self._write(at, samples, at + len(samples))
@@ -58,6 +65,7 @@ class FarEnd:
     def drop(self, at: int) -> None:
         """What was handed over for output position `at` and later is not played after all."""
         if at < self._until:
+            self._played -= self._until - at
             self._write(at, np.zeros(min(self._until - at, len(self._kept)), np.float32), at)
 
     def read(self, start: int, stop: int) -> Samples:

@@ -13,10 +13,11 @@ from turnscope.core import (
     EvidenceReceived,
     Resampler,
     RingCursor,
+    Samples,
     TranscriptReceived,
     own_words_share,
 )
-from turnscope.providers import STTStream
+from turnscope.providers import CalmSTTStream, STTStream
 from turnscope.session._blame import blame, open_blamed
 
 if TYPE_CHECKING:
@@ -114,11 +115,21 @@ class Listening:
 
     async def _send_stretch(self, stream: STTStream, resampler: Resampler, stretch: "_Stretch") -> None:
         ears = self._context.ears
+        calm_stream = stream if isinstance(stream, CalmSTTStream) else None
+
+        def calm_for(samples: Samples) -> int:
+            """How much of what comes next changes nothing when it is sent."""
+            if calm_stream is None or self._context.agent.stt.input_hz != CLOCK_HZ:
+                return 0
+            left_out = max(stretch.start - ears.heard_until, 0)
+            calm = left_out + calm_stream.calm_for(samples[left_out:])
+            return calm if stretch.stop is None else min(calm, stretch.stop - ears.heard_until - 1)
+
         while stretch.stop is None or self._cursor.position < stretch.stop:
             if self._cursor.position < stretch.start:
                 self._cursor.skip_to(min(stretch.start, ears.heard_until))
             if self._cursor.position >= ears.heard_until:
-                await ears.wait()
+                await ears.wait(calm_for)
             elif self._skip_lost():
                 await stream.send_audio(resampler.flush())
             else:

@@ -12,6 +12,7 @@ from turnscope.core import CLOCK_HZ, Playback, Samples, WaitsFor
 from turnscope.session._clock import SessionClock
 from turnscope.session._far_end import FarEnd
 from turnscope.session._line import Line
+from turnscope.session._parts import Pace, Part
 from turnscope.transports import Provenance, Transport
 
 __all__ = ["Playout", "Voice", "VoiceNews"]
@@ -111,8 +112,7 @@ class Voice:
     async def send(self, samples: Samples) -> None:
         """Have speech played. Waits while `MAX_AHEAD_S` of it are still to be played."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        most = self._playout.max_ahead
-        while self.playback.buffered >= max(most - self._put_by, most // 2):
+        while self.playback.buffered >= self._room_below:
             await self.room.park()
         self._push(samples)
 
@@ -141,10 +141,32 @@ class Voice:
         self._put_by -= len(samples)
         self._push(samples)
 
+    @property
+    def _room_below(self) -> int:
+        """Who waits for room has it when less than this is still to be played."""
+        most = self._playout.max_ahead
+        return max(most - self._put_by, most // 2)
+
+    def plain_frames(self, frame: int) -> int:
+        """In how many of the next frames it just goes on, as loud as before, and nobody waits for their being played.
+
+        Args:
+            frame: Samples of a frame.
+        """
+        buffered = self.playback.buffered
+        if not self.handed_over or self.stalled or self._on_stop is not None or not self.playback.steady:
+            return 0
+        if self.room and buffered >= self._room_below:
+            buffered = buffered - self._room_below
+        return buffered // frame
+
     def hand_over(self, count: int) -> None:
         """So many more samples of it were given to the transport."""
         first = not self.handed_over
         self.handed_over += count
+        left = self.playback.buffered
+        if left < self._room_below <= left + count:
+            self.room.unpark_all()
         if first:
             self.news.started()
         if self.stalled:
@@ -195,7 +217,7 @@ class Voice:
         return self._playout.to_clock(min(at, silence)), self._playout.heard_at(silence)
 
 
-class Playout:
+class Playout(Part):
     """Plays voices one after the other, in frames, on the session's clock, as far as the far end has room.
 
     Args:
@@ -205,6 +227,7 @@ class Playout:
     """
 
     def __init__(self, transport: Transport, clock: SessionClock, far_end: FarEnd) -> None:
+        super().__init__()
         self._clock = clock
         self._line = Line(transport, clock)
         self.far_end: FarEnd = far_end
@@ -220,9 +243,8 @@ class Playout:
         """Whose samples were handed over last."""
         self._sent = 0
         """Output position after the last sample handed over."""
-        self._nap = trio.CancelScope()
-        """In which the player waits until the next frame is due."""
-        self._work = trio.Event()
+        self._resting = False
+        """There was nothing to play when it acted last."""
         self._idle = trio.lowlevel.ParkingLot()
         self._running = False
         self._failure: TransportError | None = None
@@ -285,7 +307,7 @@ class Playout:
         voice.response_id = f"{voice.name}.fade{voice.clears if voice.clears > 1 else ''}"
         self._sent -= waiting
         self.far_end.drop(self._sent)
-        self._nap.cancel()  # the fade is due now
+        super().wake()  # the fade is due now
         voice.playback.take_back(waiting)
 
     def next_position(self, voice: Voice) -> int:
@@ -302,7 +324,8 @@ class Playout:
 
     def wake(self) -> None:
         """Something about a voice has changed."""
-        self._work.set()
+        if self._resting:
+            super().wake()
 
     async def wait_silent(self) -> None:
         """Wait until nothing can be played and the last sample has been; not at all once playing was cancelled."""
@@ -317,60 +340,80 @@ class Playout:
         """
         self._running = True
         try:
-            while self._failure is None:
-                voice = self._playable()
-                if voice is None:
-                    await self._rest()
-                elif self._line.has_room(self._frame):
-                    await self._play_frame(voice)
-                else:
-                    await self._wait_for_far_end(voice)
+            await self.drive()
         finally:
             self._running = False
             self._idle.unpark_all()
-        raise self._failure
 
-    async def _rest(self) -> None:
-        """Wait for something to play, or for the last sample to have been played."""
-        self._work = trio.Event()
-        now, until = self._clock.position(self.hz), NEVER
+    def act(self, until: float, pace: Pace) -> bool:
+        """See `Part.act`."""
+        if self._failure is not None:
+            raise self._failure
+        self.due = NEVER  # whatever wakes it meanwhile makes it act again
+        if self._resting:
+            self._resting = False
+            self._line.look(self._sent)
+        voice = self._playable()
+        if voice is None:
+            position = self._rest()
+        elif self._line.has_room(self._frame):
+            position = self._play(voice, until)
+        else:
+            position = self._wait_for_far_end(voice)
+        self.due = min(self.due, self._clock.trio_time(position, self.hz))
+        return True
+
+    @property
+    def matters_at(self) -> float:
+        """See `Part.matters_at`."""
+        voice = self._voices[0] if self._voices else None
+        if self._resting or voice is None or self._lead:
+            return self.due
+        return self._clock.trio_time(self._sent + voice.plain_frames(self._frame) * self._frame, self.hz)
+
+    def _rest(self) -> float:
+        """Nothing to play. Returns the position at which to look again: the last sample may have to be played yet."""
+        self._resting = True
+        now = self._clock.position(self.hz)
         voice = self._voices[0] if self._voices else None
         if now < self._sent:
-            until = self._sent
-        elif voice is not None and voice.playback.done:  # and yet the far end is still at it
+            return self._sent
+        if voice is not None and voice.playback.done:  # and yet the far end is still at it
             self._stands_still(voice, self._line.moved_at, "transport")
-            until = now + self._frame
-        else:
-            self._idle.unpark_all()
-            if voice is not None and voice.playback.dry:
-                until = self._stands_still(voice, self._sent, "answer")
-        with trio.move_on_at(self._clock.trio_time(until, self.hz)):
-            await self._work.wait()
-        self._line.look(self._sent)
+            return now + self._frame
+        self._idle.unpark_all()
+        if voice is not None and voice.playback.dry:
+            return self._stands_still(voice, self._sent, "answer")
+        return NEVER
 
-    async def _play_frame(self, voice: Voice) -> None:
+    def _play(self, voice: Voice, until: float) -> float:
+        """Play the next frame, and those that are due before `until` if they are like it. Returns when to go on."""
         at = self.next_position(voice)
-        frame = voice.playback.take(self._frame, at)
+        frame = voice.playback.take(self._count(voice, at, until), at)
         if frame is None:
-            return
+            return at
         self._line.send(frame, voice.response_id)
         self.far_end.play(at, frame)
         self._sent = at + len(frame)
         self._line.look(self._sent)
         self._newest = voice
         voice.hand_over(len(frame))
-        voice.room.unpark_all()
-        await self._sleep_until(self._sent - self._lead)
+        return self._sent - self._lead
 
-    async def _wait_for_far_end(self, voice: Voice) -> None:
-        """It holds as much as it may: wait until it has played some of it."""
+    def _count(self, voice: Voice, at: int, until: float) -> int:
+        """How many samples may be played at once from position `at` on."""
+        if self._lead or self._clock.trio_time(at + self._frame, self.hz) >= until:
+            return self._frame
+        count, most = 1, voice.plain_frames(self._frame)
+        while count < most and self._clock.trio_time(at + count * self._frame, self.hz) < until:
+            count += 1
+        return count * self._frame
+
+    def _wait_for_far_end(self, voice: Voice) -> float:
+        """It holds as much as it may. Returns when some of it may have been played."""
         self._line.look(self._sent)
         self._stands_still(voice, self._line.moved_at, "transport")
-        await self._sleep_until(self._clock.position(self.hz) + self._frame)
-
-    async def _sleep_until(self, position: int) -> None:
-        with trio.CancelScope(deadline=self._clock.trio_time(position, self.hz)) as self._nap:
-            await trio.sleep_forever()
+        return self._clock.position(self.hz) + self._frame
 
     def _stands_still(self, voice: Voice, since: int, waits_for: WaitsFor) -> float:
         """The voice has stood still since a position: say so when that is long enough, which is at the one returned."""

@@ -28,6 +28,11 @@ class Stages:
         self._on_failure = on_failure
         self._waiting: Samples = np.zeros(0, np.float32)
 
+    @property
+    def idle(self) -> bool:
+        """There are none, and nothing waits."""
+        return not self._streams and not len(self._waiting)
+
     def process(self, samples: Samples, start: int) -> Samples:
         """Take the next audio, and give what has passed: whole frames only.
 

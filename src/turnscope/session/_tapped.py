@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+
 from turnscope.core import Message, Samples
 from turnscope.providers import (
     DetectorConnection,
@@ -36,7 +38,7 @@ from turnscope.session._tap import (
     TapGuard,
     WindowJudged,
 )
-from turnscope.transports import InputFrame, Playhead, Transport
+from turnscope.transports import ForeseenInput, InputFrame, Playhead, Transport
 
 __all__ = ["TappedTransport", "Taps"]
 
@@ -78,7 +80,9 @@ class TappedTransport:
 
     async def receive(self) -> InputFrame | None:
         """See `turnscope.transports.Transport.receive`."""
-        frame = await self._transport.receive()
+        return self._shown(await self._transport.receive())
+
+    def _shown(self, frame: InputFrame | None) -> InputFrame | None:
         if frame is not None:
             self._guard.take(FrameReceived(self._clock.seconds(), frame.start, frame.samples))
         return frame
@@ -107,6 +111,33 @@ class TappedTransport:
         self._transport.close()
 
 
+class TappedForeseenTransport(TappedTransport):
+    """The same for one that knows beforehand what the caller will say. It lets nobody foresee it: each frame is shown.
+
+    Args:
+        transport: What it stands for.
+        foreseen: The same.
+        clock: The session's.
+        guard: Is shown it.
+    """
+
+    def __init__(self, transport: Transport, foreseen: ForeseenInput, clock: SessionClock, guard: TapGuard) -> None:
+        super().__init__(transport, clock, guard)
+        self._foreseen = foreseen
+        self.frame_samples: int = foreseen.frame_samples
+        self.time_at: Callable[[int], float] = foreseen.time_at
+        self.next_frame_at: Callable[[], float] = foreseen.next_frame_at
+        self.take_foreseen: Callable[[Samples], InputFrame] = foreseen.take_foreseen
+
+    def take_frame(self) -> InputFrame | None:
+        """See `turnscope.transports.ForeseenInput.take_frame`."""
+        return self._shown(self._foreseen.take_frame())
+
+    def foresee(self, before: float) -> Samples:
+        """See `turnscope.transports.ForeseenInput.foresee`."""
+        return np.zeros(0, np.float32)
+
+
 class Taps:
     """Puts taps at what a session uses; where nobody looks, everything stays what it is.
 
@@ -122,7 +153,16 @@ class Taps:
 
     def transport(self, transport: Transport) -> Transport:
         """A transport that shows what goes through it."""
-        return TappedTransport(transport, self._clock, self._guard) if self._guard.looks else transport
+        if not self._guard.looks:
+            return transport
+        if isinstance(transport, ForeseenInput):
+            return TappedForeseenTransport(transport, transport, self._clock, self._guard)
+        return TappedTransport(transport, self._clock, self._guard)
+
+    @property
+    def looking(self) -> bool:
+        """Somebody is shown what passes."""
+        return self._guard.looks
 
     def heard(self, start: int, samples: Samples) -> None:
         """Show what was heard of the caller."""

@@ -3,6 +3,7 @@
 Everything is placed to the sample, on the session's clock.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -160,22 +161,34 @@ class CallerTransport:
 
     def next_frame_at(self) -> float:
         """Trio's time at which the last sample of the next frame is due. Asking for it begins the call."""
+        return self.time_at(self._position + self._frame)
+
+    def time_at(self, sample: int) -> float:
+        """Trio's time at a sample of the call. Asking for it begins the call."""
         if self._start is None:
             self._start = trio.current_time()
-        return self._start + (self._position + self._frame) / CLOCK_HZ
+        return self._start + sample / CLOCK_HZ
 
     async def receive(self) -> InputFrame | None:
         """The caller's next frame, when its last sample is due; None once they have hung up."""
-        start, stop = self._position, self._position + self._frame
         await trio.sleep_until(self.next_frame_at())
+        return self.take_frame()
+
+    def take_frame(self) -> InputFrame | None:
+        """The next frame for whoever asks when its last sample is due; None once they have hung up."""
+        start, stop = self._position, self._position + self._frame
         self._notice_agent_stop(stop)
         self._place_steps()
         if stop > self._max or (self._hang_up_at is not None and stop > self._hang_up_at):
             return None
-        frame = self._mix(start, stop)
-        self._user.append(frame)
-        self._position = stop
-        return InputFrame(frame, start)
+        return self._give(self._mix(start, stop))
+
+    def _give(self, samples: Samples) -> InputFrame:
+        start, self._position = self._position, self._position + len(samples)
+        self._user.append(samples)
+        if self._sounding:
+            self._sounding = [sound for sound in self._sounding if sound[0] + len(sound[1]) > self._position]
+        return InputFrame(samples, start)
 
     def send(self, samples: Samples, response_id: str) -> None:
         """Record what the session says, at the time at which it says it."""
@@ -225,10 +238,8 @@ class CallerTransport:
         """What the caller and what the agent gave, on one clock and of one length."""
         length = max(self._position, self._sent_until)
         user, agent = np.zeros(length, dtype=np.float32), np.zeros(length, dtype=np.float32)
-        position = 0
-        for frame in self._user:
-            user[position : position + len(frame)] = frame
-            position += len(frame)
+        if self._user:
+            np.concatenate(self._user, out=user[: self._position])
         for at, samples in self._agent:
             agent[at : at + len(samples)] = samples
         return user, agent
@@ -284,21 +295,18 @@ class CallerTransport:
                 times = self._starts if anchor == "agent_starts" else self._stops
                 if moment.reply is not None:
                     return times[moment.reply - 1] + after if len(times) >= moment.reply else None
-                return next((time + after for time in times if time > since), None)
+                later = bisect_right(times, since)
+                return times[later] + after if later < len(times) else None
 
     def _mix(self, start: int, stop: int) -> Samples:
         frame = np.zeros(stop - start, dtype=np.float32)
-        ended = False
         for begin, audio in self._sounding:
             end = begin + len(audio)
             if begin < stop and end > start:
                 low, high = max(begin, start), min(end, stop)
                 frame[low - start : high - start] += audio[low - begin : high - begin]
-            ended = ended or end <= stop
         for sound in self._background:
             sound.add_to(frame, start)
-        if ended:
-            self._sounding = [sound for sound in self._sounding if sound[0] + len(sound[1]) > stop]
         return frame
 
 

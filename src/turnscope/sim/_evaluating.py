@@ -36,6 +36,7 @@ from turnscope.session import Agent, Record, Session, open_runtime, open_session
 from turnscope.sim._caller import CallerTransport, HangUp, Moment, Play, Step
 from turnscope.sim._clip_result import ClipResult
 from turnscope.sim._corpus import Clip
+from turnscope.sim._foreseen_caller import ForeseenCaller
 from turnscope.sim._frontier import Observed, Observing
 from turnscope.sim._virtual import VirtualCompute, run_virtual
 from turnscope.sim._workers import LostJob, local_workers, run_jobs
@@ -105,7 +106,7 @@ class _Bench:
             once: The agent says its text once, and not again.
             first_only: The call is over when the agent was interrupted.
         """
-        transport = CallerTransport(script, echo=echo)
+        transport = ForeseenCaller(script, echo=echo)
         events: list[Event] = []
         run_virtual(lambda compute: self._hold(transport, events, compute, once=once, first_only=first_only), seed=0)
         return events, transport

@@ -11,7 +11,7 @@ import trio
 
 from turnscope.core import CLOCK_HZ, Samples, WordTiming
 from turnscope.providers import Resources, SpeechChunk, Transcript, VoiceOptions
-from turnscope.sim._wordcode import LEVEL, encode_words, read_words
+from turnscope.sim._wordcode import LEVEL, LONGEST, encoded_words, read_words
 
 __all__ = ["FakeSTT", "FakeTTS", "FakeVAD"]
 
@@ -92,8 +92,12 @@ class _FakeSTTStream:
             self._words += [word for word, _ in found]
             self._pending = self._pending[found[-1][1] :]
             self._put(is_final=False, latency_s=self._interim_latency_s)
-        elif len(self._pending) > 4 * CLOCK_HZ:
-            self._pending = self._pending[-CLOCK_HZ:]
+        self._pending = self._pending[-LONGEST:]
+
+    def calm_for(self, samples: Samples) -> int:
+        """See `turnscope.providers.CalmSTTStream`: nothing comes of audio before a word of it ends."""
+        found = read_words(np.concatenate([self._pending, samples]))
+        return found[0][1] - len(self._pending) - 1 if found else len(samples)
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -160,9 +164,7 @@ class FakeTTS:
             speech.close()
 
     def _chunks(self, text: str, options: VoiceOptions) -> list[SpeechChunk]:
-        audio, words = encode_words(text, words_per_s=self._words_per_s * options.speed)
-        if not words:
-            return []
+        audio, words = encoded_words(text, self._words_per_s * options.speed)
         if not words:
             return []
         stops = [*(word.start for word in words[1:]), len(audio)]

@@ -233,6 +233,7 @@ class _Holding:
             max_s=max_s if rehearsal._longest_s is None else min(max_s, rehearsal._longest_s),
             cache=rehearsal._cache,
             opened=open_both,
+            coalesce=self.case.at is not None,  # else every await counts
             instruments=(*instruments, self.awaits),
             **others,
         )

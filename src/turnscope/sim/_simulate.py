@@ -33,7 +33,8 @@ from turnscope.session import (
     tasks_below,
 )
 from turnscope.sim._background import Background
-from turnscope.sim._caller import CallerTransport, Placed, Step
+from turnscope.sim._caller import Placed, Step
+from turnscope.sim._foreseen_caller import ForeseenCaller
 from turnscope.sim._media import Media, MediaTransport
 from turnscope.sim._virtual import VirtualCompute, run_virtual
 
@@ -151,7 +152,7 @@ async def simulate_async(
         opened: Is called with the session when it is open.
     """
     lead_s = REAL_TIME_LEAD_S if compute is None else 0.0
-    transport = CallerTransport(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo, background=background)
+    transport = ForeseenCaller(script, frame_s=frame_s, max_s=max_s, lead_s=lead_s, echo=echo, background=background)
     way = None if media is None else MediaTransport(transport, media, media_seed)
     records: list[Record] = []
     mine: list[Sink] = [records.append] if keep_records else []
@@ -209,6 +210,7 @@ def simulate(
     recorder: Tap | None = None,
     cache: dict[str, object] | None = None,
     opened: Callable[[Session], object] | None = None,
+    coalesce: bool = True,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Call:
     """Run a conversation. In virtual time the same arguments give the same call, to the sample.
@@ -233,6 +235,8 @@ def simulate(
         cache: What was loaded in an earlier call; what this one loads is added to it. See `open_runtime`. Unless it is
             given, models that are loaded when a call begins are kept for all later ones of the process.
         opened: Is called with the session when it is open.
+        coalesce: Handle many frames at once where nobody could tell. The call is the same without, and takes longer;
+            virtual time only.
         instruments: Watch the run, as in `trio.run`.
     """
 
@@ -258,7 +262,7 @@ def simulate(
 
     if realtime:
         return trio.run(main, instruments=instruments)
-    return run_virtual(main, seed=seed, compute=compute, instruments=instruments)
+    return run_virtual(main, seed=seed, compute=compute, coalesce=coalesce, instruments=instruments)
 
 
 def _tasks() -> int:

@@ -4,16 +4,22 @@ The only file of `turnscope.sim` that touches private names of Trio; `tests/sim/
 """
 
 import heapq
+import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Generator
+import zlib
+from collections.abc import Awaitable, Callable, Generator, MutableSequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import outcome
 import trio
 import trio._core._run as _trio_run
+from trio._core._mock_clock import MockClock as _MockClock
 
 from turnscope._errors import TurnscopeError
+from turnscope.session import Part
 from turnscope.sim._work_memory import WorkMemory
 
 __all__ = ["StandstillError", "VirtualCompute", "run_virtual", "seeded_scheduler"]
@@ -43,6 +49,47 @@ def seeded_scheduler(seed: int) -> Generator[None]:
     finally:
         generator.setstate(state)
         _trio_run._ALLOW_DETERMINISTIC_SCHEDULING = allowed  # type: ignore[misc]
+
+
+class _Order(random.Random):
+    """What Trio shuffles ready tasks by: a seed, the time, and how many were shuffled at that time before.
+
+    What is drawn at one time does not depend on how much was drawn before it. So a conversation goes on in the same
+    order if a task took a step more, or less, in a part of it that is over.
+    """
+
+    def __init__(self, seed: int, clock: "_DrivingClock") -> None:
+        super().__init__()
+        self._name = str(seed)
+        self._clock = clock
+        self._at = -1.0
+        self._drawn = 0
+
+    def shuffle(self, x: MutableSequence[Any]) -> None:
+        """See `random.Random.shuffle`."""
+        count = len(x)
+        if count < 2:
+            return
+        now = self._clock.current_time()
+        self._drawn = self._drawn + 1 if now == self._at else 0
+        self._at = now
+        state = zlib.crc32(f"{self._name} {now!r} {self._drawn}".encode())
+        for last in range(count - 1, 0, -1):
+            # The generator of D. E. Knuth's MMIX; its upper bits are the better ones.
+            state = (state * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
+            other = (state >> 33) % (last + 1)
+            x[last], x[other] = x[other], x[last]
+
+
+@contextmanager
+def _ordered_by(order: _Order) -> Generator[None]:
+    """Let Trio order ready tasks by this, and put everything back afterwards."""
+    generator, allowed = _trio_run._r, _trio_run._ALLOW_DETERMINISTIC_SCHEDULING
+    _trio_run._r, _trio_run._ALLOW_DETERMINISTIC_SCHEDULING = order, True  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        _trio_run._r, _trio_run._ALLOW_DETERMINISTIC_SCHEDULING = generator, allowed  # type: ignore[misc]
 
 
 class VirtualCompute:
@@ -99,14 +146,15 @@ class _Watchdog(trio.abc.Instrument):
         self._waits = 0
         self._steps += 1
         if not self._steps & 0xFF:
-            self._look(f"task {task.name!r} kept running")
+            self.look(f"task {task.name!r} kept running")
 
     def before_io_wait(self, timeout: float) -> None:
         self._waits += 1
         if not self._waits & 0xFF:
-            self._look("every task waited for what never came")
+            self.look("every task waited for what never came")
 
-    def _look(self, meanwhile: str) -> None:
+    def look(self, meanwhile: str) -> None:
+        """See whether time goes on."""
         virtual = self._clock.current_time()
         spent = time.thread_time() - self._compute.spent_cpu_s
         if virtual != self._virtual:
@@ -116,11 +164,148 @@ class _Watchdog(trio.abc.Instrument):
             self.scope.cancel()
 
 
+_AGES_S = 1e9
+"""So long nothing happens, says a clock that does not run."""
+
+
+@dataclass(slots=True, eq=False)
+class _Driven:
+    """A part that the clock drives, and the task that waits for its end."""
+
+    part: Part
+    task: trio.lowlevel.Task
+    place: float
+    """Its place among parts that are due at the same time."""
+
+
+@_MockClock.register  # Trio asks for one of its own before it has a clock jump, and lets none be derived
+class _DrivingClock(trio.abc.Clock):
+    """Jumps to what is due next as soon as every task waits, and makes the parts of sessions act without their tasks.
+
+    Which of several that are due at the same instant acts first is drawn, as the order of tasks is.
+
+    Args:
+        seed: For what is drawn.
+        coalesce: Whether parts may act ahead of time where that matters to nobody.
+        look: Is called now and then, however few steps tasks take.
+    """
+
+    def __init__(self, seed: int, coalesce: bool, look: Callable[[], None]) -> None:
+        self._now = 0.0
+        self._seed = seed
+        self._coalesce = coalesce
+        self._look = look
+        self._driven: list[_Driven] = []
+        self._acting: _Driven | None = None
+        self._begun = 0
+        self._acts = 0
+
+    def current_time(self) -> float:
+        """See `trio.abc.Clock`."""
+        return self._now
+
+    def start_clock(self) -> None:
+        """See `trio.abc.Clock`."""
+        _trio_run.GLOBAL_RUN_CONTEXT.runner.clock_autojump_threshold = 0.0
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """See `trio.abc.Clock`. Trio asks when no task can run: before it looks whether all of them wait for long."""
+        runner = _trio_run.GLOBAL_RUN_CONTEXT.runner
+        while not runner.runq and (first := self._first()) is not None and self._due(first) <= self._now < deadline:
+            self._act(first, self._until(first, deadline))
+            deadline = runner.deadlines.next_deadline()
+        return 0.0 if runner.runq or deadline <= self._now else _AGES_S
+
+    def _autojump(self) -> None:
+        """Trio calls it when every task waits."""
+        runner = _trio_run.GLOBAL_RUN_CONTEXT.runner
+        while not runner.runq:
+            deadline = runner.deadlines.next_deadline()
+            first = self._first()
+            due = math.inf if first is None else self._due(first)
+            if first is not None and (due < deadline or (due == deadline < math.inf and self._draw(due) < 0.5)):
+                self._now = due
+                self._act(first, self._until(first, deadline))
+            elif deadline < math.inf:
+                self._now = max(deadline, self._now)
+                runner.deadlines.expire(self._now)
+            else:
+                return
+
+    # Parts
+
+    async def drive(self, part: Part) -> None:
+        """See `turnscope.session.DrivingClock`."""
+        self._begun += 1
+        driven = _Driven(part, trio.lowlevel.current_task(), self._draw(self._begun))
+        self._driven.append(driven)
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._driven.remove(driven)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def settle_at(self, time: float) -> None:
+        """See `turnscope.session.Pace`."""
+        acting = self._acting
+        assert acting is not None
+        while (first := self._first(acting)) is not None and (self._due(first), first.place) < (time, acting.place):
+            self._now = self._due(first)
+            self._act(first, time)
+        self._now = time
+
+    def _first(self, other_than: _Driven | None = None) -> _Driven | None:
+        """Whose turn it is."""
+        first, first_due = None, math.inf
+        for driven in self._driven:
+            due = max(driven.part.due, self._now)
+            if driven is not other_than and (first is None or (due, driven.place) < (first_due, first.place)):
+                first, first_due = driven, due
+        return first
+
+    def _due(self, driven: _Driven) -> float:
+        return max(driven.part.due, self._now)
+
+    def _until(self, driven: _Driven, deadline: float) -> float:
+        """Before when nothing else happens, if it is `driven` that acts now."""
+        if not self._coalesce:
+            return -math.inf
+        return min(deadline, *(other.part.matters_at for other in self._driven if other is not driven), math.inf)
+
+    def _act(self, driven: _Driven, until: float) -> None:
+        self._acts += 1
+        if not self._acts & 0xFF:
+            self._look()
+        context, acting = _trio_run.GLOBAL_RUN_CONTEXT, self._acting
+        context.task, self._acting = driven.task, driven
+        try:
+            if not driven.task.context.run(driven.part.act, until, self):
+                self._end(driven, outcome.Value(None))
+        except Exception as error:
+            self._end(driven, outcome.Error(error))
+        finally:
+            self._acting = acting
+            if acting is None:
+                del context.task
+            else:
+                context.task = acting.task
+
+    def _end(self, driven: _Driven, result: outcome.Outcome[None]) -> None:
+        self._driven.remove(driven)
+        trio.lowlevel.reschedule(driven.task, result)
+
+    def _draw(self, what: float) -> float:
+        """From 0 to less than 1, the same for the same seed."""
+        return zlib.crc32(f"{self._seed} {what!r}".encode()) / (1 << 32)
+
+
 def run_virtual(
     main: Callable[[VirtualCompute], Awaitable[T]],
     *,
     seed: int,
     compute: VirtualCompute | None = None,
+    coalesce: bool = True,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> T:
     """Run `main` in virtual time. The same seed gives the same run.
@@ -129,16 +314,15 @@ def run_virtual(
         main: Is given the compute seam that it has to use.
         seed: For the order in which ready tasks run.
         compute: The machine that is modelled.
+        coalesce: Handle at once what sessions do with many frames, as long as that changes nothing.
         instruments: Watch the run, as in `trio.run`.
 
     Raises:
         StandstillError: Virtual time stood still for 5 seconds of the processor's time.
     """
-    from trio.testing import MockClock  # not at the top: it brings pytest along
-
     compute = compute or VirtualCompute()
     compute.begin()
-    clock = MockClock(autojump_threshold=0)
+    clock = _DrivingClock(seed, coalesce, lambda: watchdog.look("a part of a session kept acting"))
     watchdog = _Watchdog(clock, compute)
     result: list[T] = []
 
@@ -147,7 +331,7 @@ def run_virtual(
             result.append(await main(compute))
 
     arguments: dict[str, Any] = {"clock": clock, "instruments": [watchdog, *instruments]}
-    with seeded_scheduler(seed):
+    with _ordered_by(_Order(seed, clock)):
         trio.run(guarded, **arguments)
     if watchdog.culprit:
         raise StandstillError(f"virtual time stood still for {STANDSTILL_S:g} s while {watchdog.culprit}")

@@ -5,13 +5,14 @@ hears a word to its end can read it; whoever hears less cannot. Level changes do
 pitch changes with every syllable of 20 ms, differently in each text, so that two voices do not sound like one.
 """
 
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
 
 from turnscope.core import CLOCK_HZ, Samples, WordTiming
 
-__all__ = ["LEVEL", "encode_words", "read_words"]
+__all__ = ["LEVEL", "LONGEST", "encode_words", "encoded_words", "read_words"]
 
 LEVEL = 0.25
 """Absolute value of every sample of a word."""
@@ -22,6 +23,9 @@ _HALF_PERIODS = np.array([5, 7, 9, 12, 16, 22, 30])
 
 _SYNC = np.array([1, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0], dtype=np.uint8)
 _SYNC_BYTES = _SYNC.tobytes()
+
+LONGEST = len(_SYNC) + 8 + 8 * 255
+"""Samples of the longest spelling: a word of which more lies behind has been heard, or will never be."""
 
 
 def _spelled(word: str) -> Samples:
@@ -68,6 +72,14 @@ def encode_words(text: str, *, words_per_s: float = 3.0, gap_s: float = 0.05) ->
     return audio, tuple(words)
 
 
+@lru_cache(1000)
+def encoded_words(text: str, words_per_s: float) -> tuple[Samples, tuple[WordTiming, ...]]:
+    """The same as `encode_words` for what is said again and again; the audio cannot be changed."""
+    audio, words = encode_words(text, words_per_s=words_per_s)
+    audio.flags.writeable = False
+    return audio, words
+
+
 def read_words(samples: Samples, start: int = 0) -> list[tuple[str, int]]:
     """The words that `samples` hold to their end, each with the sample after its last, in order.
 
@@ -75,9 +87,9 @@ def read_words(samples: Samples, start: int = 0) -> list[tuple[str, int]]:
         samples: Audio at 16 kHz, in which `encode_words` may be mixed with silence but not with other sound.
         start: Where to begin.
     """
-    signs = (samples[start:] > 0).astype(np.uint8)
+    heard = samples[start:]
+    signs = (heard > 0).view(np.uint8)
     raw = signs.tobytes()
-    loud = np.abs(samples[start:]) > 1e-4
     words: list[tuple[str, int]] = []
     position = 0
     while (found := raw.find(_SYNC_BYTES, position)) >= 0:
@@ -85,7 +97,7 @@ def read_words(samples: Samples, start: int = 0) -> list[tuple[str, int]]:
         body = found + len(_SYNC)
         length = _byte(signs, body)
         stop = body + 8 + 8 * (length or 0)
-        if length is None or stop > len(signs) or not loud[found:stop].all():
+        if length is None or stop > len(signs) or not (np.abs(heard[found:stop]) > 1e-4).all():
             continue
         data = np.packbits(signs[body + 8 : stop]).tobytes()
         words.append((data.decode(errors="replace"), start + stop))

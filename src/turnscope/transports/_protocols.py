@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from turnscope.core import Samples
 
-__all__ = ["InputFrame", "Playhead", "Provenance", "Transport"]
+__all__ = ["ForeseenInput", "InputFrame", "Playhead", "Provenance", "Transport"]
 
 Provenance = Literal["measured", "acknowledged", "estimated"]
 """How it is known what the caller has heard: by the device itself, by the far end's word, or by arithmetic."""
@@ -102,4 +102,41 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """The session is over: nothing more is sent or received. The far end may be told. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class ForeseenInput(Protocol):
+    """What a transport can do, too, if it knows beforehand what the caller will say, as that of a script does.
+
+    Where time is not real, a session asks such a one for its frames instead of waiting for each of them.
+    """
+
+    @property
+    def frame_samples(self) -> int:
+        """Length of its frames, at `Transport.input_hz`."""
+        ...
+
+    def time_at(self, sample: int) -> float:
+        """Trio's time at which a sample of the stream is due. Asking for it begins the stream."""
+        ...
+
+    def next_frame_at(self) -> float:
+        """Trio's time at which the last sample of the next frame is due."""
+        ...
+
+    def take_frame(self) -> InputFrame | None:
+        """The next frame, at its time; None once the caller has hung up."""
+        ...
+
+    def foresee(self, before: float) -> Samples:
+        """What the frames hold that are due before a time of Trio's, shape ``(n * frame_samples,)``. Takes none.
+
+        It holds as long as the agent goes on as it does, with speech or silence, and ends where anything else might
+        happen: it may be empty at any time.
+        """
+        ...
+
+    def take_foreseen(self, samples: Samples) -> InputFrame:
+        """Take the first whole frames of what was foreseen, as one."""
         ...
