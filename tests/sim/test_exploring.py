@@ -334,6 +334,14 @@ def test_the_command_fails_when_something_is_broken(capsys: pytest.CaptureFixtur
     assert shown.err == "turnscope: error: 1 promise broken\n"
 
 
+def test_a_planned_fault_is_one_line_in_every_process(capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["explore", str(EXAMPLES / "fakes/bad_day.scenario.toml"), "--every-ms", "1500", "--schedules", "1"]
+    assert main([*command, "--jobs", "2"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 3
+    assert set(lines) == {"turnscope: warning: turn 1: fake-tts: ConnectionError: the connection was lost"}
+
+
 def test_one_case_can_be_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = "at=4.5,move=1,seed=8"
     assert main(["explore", str(FAKES), "--only", case, "--out", str(tmp_path / "call")]) == 0
