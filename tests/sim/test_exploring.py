@@ -357,6 +357,12 @@ def test_one_case_can_be_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (["--only", "seed"], "--only: 'seed': must be one of at=…"),
         (["--only", "at=1,move=7,seed=1"], "caller[7]: there are 3 steps"),
+        (["--every-ms", "-1"], "--every-ms: must be 0, or at least 0.0625 (a sample), got -1"),
+        (["--every-ms", "0.00001"], "--every-ms: must be 0, or at least 0.0625 (a sample), got 1e-05"),
+        (["--every-ms", "nan"], "--every-ms: must be 0, or at least 0.0625 (a sample), got nan"),
+        (["--stride", "0"], "--stride: must be at least 1, got 0"),
+        (["--schedules", "0"], "--schedules: must be at least 1, got 0"),
+        (["--jobs", "0"], "--jobs: must be at least 1, got 0"),
         (["--out", "somewhere"], "--out: goes with --only"),
         (["--check", "nowhere:nothing"], "there is no module nowhere"),
     ],
