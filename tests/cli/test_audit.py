@@ -49,6 +49,7 @@ def test_the_providers_of_a_scenario_can_be_audited(capsys: pytest.CaptureFixtur
     [
         (["nowhere:nothing"], "there is no module nowhere"),
         (["nowhere.toml"], "there is no such file"),
+        (["tests.cli.test_audit:make_tools", "--most", "0"], "--most: must be at least 1, got 0"),
         (["tests.cli.test_audit:make_tools", "--arguments", "order"], "--arguments: must be TOOL=JSON, got 'order'"),
         (["tests.cli.test_audit:make_tools", "--arguments", "order={}"], "arguments of the tool order: "),
         (["tests.cli.test_audit:make_tools", "--audio", "nowhere.wav"], "nowhere.wav"),

@@ -44,8 +44,7 @@ def test_a_recording_of_other_decisions_is_found_out(folder: Path, capsys: Outpu
 
 @pytest.mark.feature("X7")
 def test_another_policy_is_told_with_its_evidence(folder: Path, capsys: Output) -> None:
-    changes = ["--set", "interruption.policy.kind=min_words", "--set", "interruption.policy.min_words=9"]
-    assert main(["replay", str(folder), *changes]) == 0
+    assert main(["replay", str(folder), "--set", "interruption.min_words=9"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2 times the caller spoke; 1 would have gone differently"
     assert lines[1] == "5.400 s over turn 1"
@@ -54,6 +53,18 @@ def test_another_policy_is_told_with_its_evidence(folder: Path, capsys: Output) 
         r"    would be  .*, dismiss .* s, 4 of 9 words, .* \(as far as the recording can tell\)", lines[3]
     )
     assert lines[4].startswith("from ")
+
+
+def test_a_policy_of_one_number_is_short_for_its_whole_table(folder: Path, capsys: Output) -> None:
+    told = []
+    for changes in (
+        ["interruption.min_words=9"],
+        ["interruption.policy.kind=min_words", "interruption.policy.min_words=9"],
+    ):
+        assert main(["replay", str(folder), *(part for change in changes for part in ("--set", change))]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert "4 of 9 words" in told[0]
 
 
 def test_an_agent_file_is_a_policy_too(folder: Path, tmp_path: Path, capsys: Output) -> None:
@@ -91,7 +102,12 @@ def test_a_recording_that_was_cut_off_is_replayed_up_to_there(folder: Path, caps
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--set", "interruption.min_words=2"], "agent.interruption.min_words: unknown key"),
+        (["--set", "interruption.min_wrods=2"], "agent.interruption.min_wrods: unknown key"),
+        (["--set", "interruption.min_words=0"], "agent.interruption.min_words: must be at least 1"),
+        (
+            ["--set", "interruption.min_words=2", "--set", "interruption.policy.kind=words"],
+            "agent.interruption.policy: is a policy, and so is agent.interruption.min_words",
+        ),
         (["--set", "stt.provider=fake"], "agent.stt: no decision goes by it"),
         (["--set", "nonsense"], "nonsense: must be KEY=VALUE"),
         (["--agent", "nowhere.toml"], "nowhere.toml: there is no such file"),

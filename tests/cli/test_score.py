@@ -59,6 +59,19 @@ def test_with_the_events_each_stop_is_taken_apart(recorded: Path, capsys: Output
     assert stop["cancel_to_last_task_s"] <= 0.01
 
 
+@pytest.mark.models
+def test_where_the_usual_detector_finds_no_speech_the_other_one_is_named(recorded: Path, capsys: Output) -> None:
+    assert score(recorded, "user.wav", "agent.wav", "--vad", "silero") == 0  # words in code sound like no voice
+    told = "is not silent, but silero finds no speech in it; --vad energy goes by how loud it is"
+    assert capsys.readouterr().err.splitlines() == [
+        f"turnscope: warning: the caller's track {told}",
+        f"turnscope: warning: the agent's track {told}",
+    ]
+    write_wav(recorded / "nobody.wav", np.zeros(CLOCK_HZ, np.float32), CLOCK_HZ)
+    assert score(recorded, "nobody.wav", "nobody.wav", "--vad", "silero") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_labels_and_ticks_are_taken(recorded: Path, capsys: Output) -> None:
     (recorded / "labels.tsv").write_text("0\t30\tnoise\n", encoding="utf-8")
     assert score(recorded, "user.wav", "agent.wav", "--labels", "labels.tsv", "--tick", "0.2") == 0

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import logging
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import trio
 import turnscope
 from turnscope import PiperTTS, TurnscopeError, VoiceOptions, WhisperSTT, open_runtime
 from turnscope.cli import main
+from turnscope.cli._log import log_shown
 from turnscope.core import CLOCK_HZ, Samples, resample
 from turnscope.sim import load_scenario, write_call
 from turnscope.transports import read_audio
@@ -42,6 +44,35 @@ def assert_one_line_of_error(output: Output) -> str:
     assert shown.out == ""
     assert re.fullmatch(r"turnscope: error: [^\n]+\n", shown.err)
     return shown.err
+
+
+# What goes wrong on the way
+
+BAD_DAY = ROOT / "examples/fakes/bad_day.scenario.toml"
+WARNING = "turnscope: warning: turn 1: fake-tts: ConnectionError: the connection was lost\n"
+
+
+def test_a_fault_that_a_scenario_plans_is_one_line_without_a_traceback(tmp_path: Path, capsys: Output) -> None:
+    assert simulate(BAD_DAY, tmp_path, "--quiet") == 0
+    assert capsys.readouterr().err == WARNING
+
+
+def test_for_who_wants_to_see_it_a_fault_has_its_traceback(tmp_path: Path, capsys: Output) -> None:
+    assert simulate(BAD_DAY, tmp_path, "--quiet", "--debug") == 0
+    first, second, *_, last = capsys.readouterr().err.splitlines()
+    assert (first + "\n", second) == (WARNING, "Traceback (most recent call last):")
+    assert last == "turnscope._errors.ProviderError: fake-tts: ConnectionError: the connection was lost"
+
+
+def test_a_mistake_in_the_program_has_its_traceback_always(capsys: Output) -> None:
+    with log_shown(debug=False):
+        try:
+            raise ZeroDivisionError("never planned")
+        except ZeroDivisionError as error:
+            logging.getLogger("turnscope").error("hook %s raised", "count", exc_info=error)
+    shown = capsys.readouterr().err
+    assert shown.startswith("turnscope: error: hook count raised\nTraceback (most recent call last):\n")
+    assert shown.endswith("ZeroDivisionError: never planned\n")
 
 
 # What is written
@@ -262,6 +293,7 @@ def test_a_turn_that_fails_is_written_down_and_exits_with_1(tmp_path: Path, caps
     assert simulate(scenario, tmp_path / "out", "--quiet") == 1
     error = capsys.readouterr().err
     assert re.fullmatch(
+        r"turnscope: warning: turn 1: scripted: no rule for [^\n]+\n"
         r"turnscope: failed: \S+bad\.toml: turn 1: failed: scripted: no rule for [^\n]+ \(at [\d.]+ s\)\n"
         r"turnscope: error: \S+bad\.toml: 1 failure\n",
         error,
@@ -284,7 +316,10 @@ def test_a_call_can_be_held_in_real_time(tmp_path: Path, capsys: Output) -> None
     assert simulate(scenario, tmp_path / "out", "--realtime", "--quiet") == 1
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert (report["seed"], report["counts"]["failed"], report["tasks_left"]) == (None, 1, 0)
-    assert re.match(r"turnscope: failed: \S+served\.toml: turn 1: failed: openai-chat: ", capsys.readouterr().err)
+    warning, failed, error = capsys.readouterr().err.splitlines()
+    assert warning.startswith("turnscope: warning: turn 1: openai-chat: ")
+    assert re.match(r"turnscope: failed: \S+served\.toml: turn 1: failed: openai-chat: ", failed)
+    assert error.startswith("turnscope: error: ")
 
 
 @pytest.mark.realtime

@@ -1,5 +1,6 @@
 """`turnscope sweep`, typed as people type it, on processes and on a real Dask cluster, some of which are killed."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -22,6 +23,10 @@ PATIENCE_S = 300.0
 """A process that has not come so far by then has failed; a busy machine takes its time."""
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 """For other processes, which begin elsewhere."""
+
+needs_dask = pytest.mark.skipif(
+    importlib.util.find_spec("distributed") is None, reason='needs Dask: pip install "turnscope[dask]"'
+)
 
 
 @pytest.fixture
@@ -151,12 +156,15 @@ def cluster() -> Iterator[tuple[str, list[int]]]:
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
     assert process.stdout is not None
     try:
-        told = json.loads(process.stdout.readline())
+        line = process.stdout.readline()
+        assert line, "tests/cli/dask_cluster.py has ended without a word: run it to see why"
+        told = json.loads(line)
         yield told["address"], told["pids"]
     finally:
         process.communicate("", timeout=PATIENCE_S)
 
 
+@needs_dask
 @pytest.mark.models
 @pytest.mark.realtime
 @pytest.mark.feature("X8")
@@ -172,6 +180,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_table_to_the_byte(there: P
     assert (there / "cluster" / "sweep.png").stat().st_size > 10_000
 
 
+@needs_dask
 @pytest.mark.models
 def test_a_scheduler_that_does_not_answer_is_named(there: Path) -> None:
     with started("--dask", "tcp://127.0.0.1:1") as process:

@@ -1,5 +1,7 @@
 """Which words were heard, when so many samples were."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +62,31 @@ def test_with_the_last_word_goes_the_mark_that_closes_the_reply() -> None:
     spoken.add_speech(200, timed("Sure, two.", (0, 100), (100, 200)))
     assert spoken.heard(200) == HeardText("Sure, two.", "", ("Sure", "two"), estimated=False)
     assert spoken.heard(199) == HeardText("Sure", ", two.", ("Sure",), estimated=False)
+
+
+@pytest.mark.parametrize(("at", "end"), [(0, 430), (250, 430), (429, 430), (430, 430), (470, 470), (500, 500)])
+def test_a_sentence_ends_with_its_last_word_and_who_has_said_that_is_between_two(at: int, end: int) -> None:
+    assert order().sentence_end(at) == end
+
+
+def test_where_a_sentence_ends_is_not_known_before_its_last_word_is_spoken() -> None:
+    spoken = SpokenText(HZ)
+    assert spoken.sentence_end(0) is None
+    spoken.add_text("Your order is two, and")
+    spoken.begin_clause("Your order is two,", 0)
+    spoken.add_speech(210, timed("Your order", (0, 100), (110, 210)))
+    assert spoken.sentence_end(50) is None
+    spoken.add_speech(290, timed("Your order is two,", (0, 0), (0, 0), (220, 320), (330, 430))[2:])
+    spoken.end_clause()
+    assert (spoken.sentence_end(50), spoken.sentence_end(500)) == (None, None), "it ends with a later clause"
+    spoken.add_text(" that's all. Is it?")
+    spoken.begin_clause(" and that's all. Is it?", 18)
+    words = timed("and that's all. Is it?", (0, 100), (110, 210), (220, 320), (400, 500), (510, 600))
+    words = tuple(replace(word, char_start=word.char_start + 1, char_stop=word.char_stop + 1) for word in words)
+    spoken.add_speech(330, words[:3])
+    assert spoken.sentence_end(50) is None, "more of the clause is to come"
+    spoken.add_speech(270, words[3:])
+    assert (spoken.sentence_end(50), spoken.sentence_end(850), spoken.sentence_end(950)) == (820, 850, 1100)
 
 
 def test_nothing_generated_is_nothing_heard() -> None:

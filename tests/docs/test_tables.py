@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from turnscope.cli import main
 from turnscope.core import (
     BARGE_IN_EDGES,
     TURN_EDGES,
@@ -114,3 +115,33 @@ def test_every_setting_is_described(kind: type) -> None:
 def test_the_numbers_of_an_agent_are_described() -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(Agent) if _is_number(field.default)}
     assert {name: [[f"{value:g}"]] for name, value in defaults.items()} == {name: stated(name) for name in defaults}
+
+
+# The command line
+
+COMMANDS = dict(re.findall(r"^## turnscope (\w+)\n(.*?)(?=^## |\Z)", (DOCS / "cli.md").read_text("utf-8"), re.M | re.S))
+
+
+def helped(arguments: list[str], output: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--help"])
+    return output.readouterr().out
+
+
+def options_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*", text)) - {"--help"}
+
+
+def test_every_command_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(re.findall(r"^    (\w+)", helped([], capsys), re.M)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_command_is_in_its_usage_and_its_table(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = options_in("\n".join(re.findall(r"^  (-.*)", helped([command], capsys), re.M)))
+    page = COMMANDS[command]
+    assert options_in("\n".join(re.findall(r"^```text\nturnscope (.*?)```", page, re.M | re.S))) == options
+    listed = options_in("\n".join(re.findall(r"^\| (.*?) \|", page, re.M)))
+    assert listed | {"--debug"} == options

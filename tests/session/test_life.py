@@ -11,11 +11,13 @@ import trio
 
 from tests.session.calls import AGENT, REPLY, agent, barge_in, cough, heard_words, of_kind, speech
 from tests.session.hostile import Hostile
+from tests.session.test_standstill import Pausing
 from tests.session.watched import Watched
 from turnscope import ConfigError, ProviderError, SessionClosed, SilenceSettings, TooManySessions, TransportError
 from turnscope.core import (
     AgentChanged,
     AttemptStarted,
+    ClauseSettings,
     Completed,
     Emit,
     Event,
@@ -222,6 +224,35 @@ def test_an_end_after_the_sentence_comes_with_its_last_sample() -> None:
     assert len(call.agent) == pytest.approx(end_of(call)[0] * 16_000, abs=400)
     whole = held([HangUp(Moment(8))], lambda session: session.say(LONG)).agent
     np.testing.assert_array_equal(call.agent[: len(call.agent)], whole[: len(call.agent)])  # without a fade
+
+
+def ending_of(say: str, after_s: float, **changes: Any) -> tuple[float, str]:
+    """When a session ends whose agent is to finish its sentence so long after it was asked to speak; and its words."""
+
+    async def drive(session: Session) -> None:
+        await (session.say(say) if say else session.generate_reply())
+        await trio.sleep(after_s)
+        session.end("goodbye")
+        await session.wait_ended()
+
+    call = held([HangUp(Moment(60))], drive, **changes)
+    return end_of(call)[0], heard_words(call)
+
+
+@pytest.mark.parametrize(("after_s", "end_s"), [(0.5, 1.0499375), (2.0, 2.0), (3.0, 3.0)])
+def test_who_stands_still_after_a_whole_sentence_has_finished_it(after_s: float, end_s: float) -> None:
+    llm = Pausing("One two three. ", 4.0, "Four five.")
+    assert ending_of("", after_s, llm=llm) == (end_s, "One two three")
+
+
+def test_who_stands_still_in_a_sentence_has_not_finished_it() -> None:
+    llm = Pausing("One two three, ", 2.0, "four five. ", 4.0, "Six.")
+    clauses = ClauseSettings(first_break_chars=5)
+    assert ending_of("", 2.0, llm=llm, clauses=clauses) == (3.216625, "One two three four five")
+
+
+def test_a_sentence_is_finished_by_a_synthesizer_that_makes_it_no_faster_than_it_is_heard() -> None:
+    assert ending_of("One two three. Four.", 0.3, tts=FakeTTS(real_time_factor=1)) == (1.0499375, "One two three")
 
 
 def test_an_end_after_everything_lets_everything_be_heard() -> None:

@@ -334,6 +334,14 @@ def test_the_command_fails_when_something_is_broken(capsys: pytest.CaptureFixtur
     assert shown.err == "turnscope: error: 1 promise broken\n"
 
 
+def test_a_planned_fault_is_one_line_in_every_process(capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["explore", str(EXAMPLES / "fakes/bad_day.scenario.toml"), "--every-ms", "1500", "--schedules", "1"]
+    assert main([*command, "--jobs", "2"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 3
+    assert set(lines) == {"turnscope: warning: turn 1: fake-tts: ConnectionError: the connection was lost"}
+
+
 def test_one_case_can_be_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = "at=4.5,move=1,seed=8"
     assert main(["explore", str(FAKES), "--only", case, "--out", str(tmp_path / "call")]) == 0
@@ -349,6 +357,12 @@ def test_one_case_can_be_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (["--only", "seed"], "--only: 'seed': must be one of at=…"),
         (["--only", "at=1,move=7,seed=1"], "caller[7]: there are 3 steps"),
+        (["--every-ms", "-1"], "--every-ms: must be 0, or at least 0.0625 (a sample), got -1"),
+        (["--every-ms", "0.00001"], "--every-ms: must be 0, or at least 0.0625 (a sample), got 1e-05"),
+        (["--every-ms", "nan"], "--every-ms: must be 0, or at least 0.0625 (a sample), got nan"),
+        (["--stride", "0"], "--stride: must be at least 1, got 0"),
+        (["--schedules", "0"], "--schedules: must be at least 1, got 0"),
+        (["--jobs", "0"], "--jobs: must be at least 1, got 0"),
         (["--out", "somewhere"], "--out: goes with --only"),
         (["--check", "nowhere:nothing"], "there is no module nowhere"),
     ],

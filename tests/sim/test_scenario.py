@@ -18,6 +18,7 @@ from turnscope.core import (
     Endpointing,
     Filler,
     InterruptionSettings,
+    MinSpeech,
     MinWords,
     PhaseProfile,
     SpeechEdgeSettings,
@@ -144,6 +145,13 @@ def test_surroundings_phases_and_who_ends_turns_can_be_written(load: Load) -> No
     assert settings.phases.protected == PhaseProfile("discard")
     assert settings.policy_for("speaking") == MinWords(2)
     assert settings.policy_for("thinking") == PHASES.thinking.policy
+
+
+def test_a_policy_of_one_number_can_be_given_by_its_number(load: Load) -> None:
+    written = "interruption = { min_words = 2, phases.speaking = { min_speech_s = 0.3, reaction = 'duck' } }"
+    settings = load(f"{FAKES}{written}{CALLER}").agent.interruption
+    assert settings.policy == MinWords(2)
+    assert settings.phases.speaking == PhaseProfile(policy=MinSpeech(0.3), reaction="duck")
 
 
 @pytest.mark.parametrize(("written", "meant"), [('"none"', None), ('"auto"', "auto")])
@@ -346,6 +354,14 @@ BAD = {
         )
         + CALLER,
         "agent.llm.api_key_env: the environment variable NOT_SET_ANYWHERE is not set",
+    ),
+    "two policies": (
+        FAKES + 'interruption = { policy = { kind = "words" }, min_words = 2 }' + CALLER,
+        "agent.interruption.min_words: is a policy, and so is agent.interruption.policy; only one can be given",
+    ),
+    "policy of one wrong number": (
+        FAKES + "interruption.phases.thinking.min_confidence = 2" + CALLER,
+        "agent.interruption.phases.thinking.min_confidence: must be between 0 and 1, got 2",
     ),
     "missing recording": (step('audio = "no.wav"\nat_s = 1'), "caller[0].audio: "),
 }

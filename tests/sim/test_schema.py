@@ -80,8 +80,9 @@ stt = { provider = "fake" }
 tts = { provider = "fake", words_per_s = "{pace}" }
 detector = "none"
 environment = "noisy"
-interruption = { mute = ["tools"], phases.thinking = { reaction = "continue" }, policy = { kind = "veto", \
-veto = { kind = "score_veto", name = "echo" }, policy = { kind = "words", lexicon = ["yes"] } } }
+interruption = { mute = ["tools"], phases.thinking = { reaction = "continue", min_speech_s = 0.4 }, \
+policy = { kind = "veto", veto = { kind = "score_veto", name = "echo" }, \
+policy = { kind = "words", lexicon = ["yes"] } } }
 llm = { provider = "scripted", rules = [{ when = "a", reply = "b", turn = 1, \
 calls = [{ tool = "t", arguments = { x = 1 } }] }] }
 [[caller]]
@@ -110,6 +111,7 @@ WRONG = {
     "provider": ('provider = "energy"', 'provider = "luck"'),
     "option of another provider": ('provider = "energy"', 'provider = "silero", adaptive = true'),
     "policy": ('kind = "words"', 'kind = "luck"'),
+    "policy of one number": ("min_speech_s = 0.4", 'min_speech_s = "long"'),
     "choice": ('environment = "noisy"', 'environment = "loud"'),
     "event": ('event = "Decided"', 'event = "Lunch"'),
     "latency": ("response_s", "speed_s"),

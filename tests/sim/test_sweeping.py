@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from turnscope import ConfigError, TurnscopeError
-from turnscope.core import CLOCK_HZ
+from turnscope.core import CLOCK_HZ, MinWords
 from turnscope.observe import Rate
 from turnscope.sim import (
     Clip,
@@ -189,6 +189,13 @@ def test_a_grid_is_every_combination_the_last_key_fastest(tmp_path: Path) -> Non
         ("0.4", '"pause"'),
         ("0.4", '"duck"'),
     ]
+
+
+def test_a_grid_may_vary_a_policy_of_one_number(tmp_path: Path) -> None:
+    path = tmp_path / "g.toml"
+    path.write_text(GRID.partition("[grid]")[0] + "[grid]\ninterruption.min_words = [1, 2]\n", encoding="utf-8")
+    policies = [setting.make_agent().interruption.policy for setting in load_grid(path).settings]
+    assert policies == [MinWords(1), MinWords(2)]
 
 
 def test_the_grid_of_the_examples_is_one() -> None:

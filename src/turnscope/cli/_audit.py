@@ -50,6 +50,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def _run(options: argparse.Namespace) -> str | None:
     """Do it; returns how much is wrong, if anything is."""
+    if options.most < 1:
+        raise ConfigError(f"--most: must be at least 1, got {options.most}")
     exercise, given = _exercise(options), _given(options.subject)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=options.quiet or not console.is_terminal) as progress:

@@ -1,6 +1,7 @@
 """``turnscope explore``: holds one conversation in every case, and finds the smallest one that breaks a promise."""
 
 import argparse
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ the smallest case in which it is, and the command that holds that case again.
 CONVERSATION is a scenario file, or the module:function of a function that is given something to call like
 turnscope.simulate, calls it, and returns the call.
 """
+
+ONE_SAMPLE_MS = 1000 / CLOCK_HZ
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -74,6 +77,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def _run(options: argparse.Namespace) -> str | None:
     """Do it; returns what was broken, if anything was."""
+    _check(options)
     if options.only is not None:
         return _hold_one(options, [load_function(name) for name in options.check])
     if options.out is not None:
@@ -96,6 +100,14 @@ def _run(options: argparse.Namespace) -> str | None:
     for line in _lines(result):
         print(line)
     return f"{_count(len(result.breaches), 'promise')} broken" if result.breaches else None
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.every_ms != 0 and not ONE_SAMPLE_MS <= options.every_ms < math.inf:  # not a number, either
+        raise ConfigError(f"--every-ms: must be 0, or at least {ONE_SAMPLE_MS:g} (a sample), got {options.every_ms:g}")
+    for option in ("stride", "schedules", "jobs"):
+        if getattr(options, option) < 1:
+            raise ConfigError(f"--{option}: must be at least 1, got {getattr(options, option)}")
 
 
 def _lines(result: Exploration) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from turnscope._errors import AudioError, ConfigError, TurnscopeError
 from turnscope._version import __version__
 from turnscope.cli import _audit, _corpus, _evaluate, _explore, _replay, _schema, _score, _simulate, _sweep
+from turnscope.cli._log import log_shown
 
 __all__ = ["main"]
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``turnscope`` with these arguments, by default those of the process, and return its exit code.
 
     0 is success, 1 a failure on the way, 2 an error in what was given, and 130 means stopped by Ctrl-C. An error is one
-    line on standard error, without a traceback unless ``--debug`` was given.
+    line on standard error, and so is what the log warns of, without a traceback unless ``--debug`` was given.
 
     Raises:
         SystemExit: The arguments themselves are wrong, or ask for help.
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without box drawings shows question marks
     options = _parser().parse_args(arguments)
     try:
-        failure: str | None = options.run(options)
+        with log_shown(debug=options.debug):
+            failure: str | None = options.run(options)
     except KeyboardInterrupt:
         print("turnscope: stopped", file=sys.stderr)
         return STOPPED

@@ -48,7 +48,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action="append",
         default=[],
         dest="changes",
-        help="a key of the agent table, such as interruption.decision_window_s=1.0; several are allowed",
+        help="a key of the agent table, such as interruption.min_words=2; several are allowed",
     )
     parser.add_argument("--agent", metavar="FILE.toml", type=Path, help="a file with a table [agent] to decide by")
     parser.add_argument("--recompute", action="store_true", help="hold the call again, from the recorded audio")

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from turnscope._errors import ConfigError
 from turnscope.cli._files import write_file
 from turnscope.cli._score_table import score_lines
 from turnscope.core import CLOCK_HZ, Event, Samples
-from turnscope.observe import AGENT_GAP_S, USER_GAP_S, read_events, read_labels, score_call, score_to_dict
+from turnscope.observe import AGENT_GAP_S, USER_GAP_S, find_speech, read_events, read_labels, score_call, score_to_dict
 from turnscope.providers import VAD, EnergyVAD, SileroVAD
 from turnscope.transports import read_audio, read_channels
 
@@ -32,6 +33,8 @@ VADS: Mapping[str, Callable[[], VAD]] = MappingProxyType(
         "energy": functools.partial(EnergyVAD, adapt_s=10.0),  # a voice without a pause is not soon taken for noise
     }
 )
+
+_NO_VOICE = "is not silent, but silero finds no speech in it; --vad energy goes by how loud it is"
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -92,6 +95,9 @@ def _run(options: argparse.Namespace) -> str | None:
     )
     for line in score_lines(score):
         print(line)
+    for who, track, found in (("caller", user, score.caller), ("agent", agent, score.agent)):
+        if options.vad == "silero" and not found and find_speech(track, VADS["energy"]()):
+            print(f"turnscope: warning: the {who}'s track {_NO_VOICE}", file=sys.stderr)
     if options.json is not None:
         write_file(options.json, json.dumps(score_to_dict(score), ensure_ascii=False, indent=2) + "\n")
     return None

@@ -119,12 +119,26 @@ class SpokenText:
         return at
 
     def sentence_end(self, at: int) -> int | None:
-        """Sample after the sentence that lies over sample `at`, or `at` between two of them; None while unknown."""
-        text, words = self.text, self.words()
+        """Sample after the sentence that lies over sample `at`, or `at` between two of them; None while unknown.
+
+        After a sentence of which all was heard is between two of them, even if there is no next one yet.
+        """
+        words = self.words()
         over = sum(word.stop <= at for word in words)
-        if 0 < over < len(words) and words[over].start >= at and _ends(text, words, over - 1):
+        between = over == len(words) or words[over].start >= at
+        if over and between and self._ends(words, over - 1):
             return at
-        return next((words[index].stop for index in range(over, len(words)) if _ends(text, words, index)), None)
+        return next((words[index].stop for index in range(over, len(words)) if self._ends(words, index)), None)
+
+    def _ends(self, words: list[WordTiming], index: int) -> bool:
+        """Whether a sentence is known to end with this word."""
+        clause = self._clauses[-1]
+        is_last = index + 1 == len(words)
+        stop = clause.char_start + len(clause.text) if is_last else words[index + 1].char_start
+        follows = self.text[words[index].char_stop : stop]
+        if is_last and not clause.complete and any(char.isalnum() for char in follows):
+            return False  # its next word is not spoken yet
+        return any(mark in follows for mark in _SENTENCE_MARKS)
 
     def _estimated_words(self, clause: _Clause) -> list[WordTiming]:
         """Words spread over the clause by their length, for a synthesizer that does not tell."""
@@ -148,12 +162,6 @@ class SpokenText:
         spoken = [clause for clause in self._clauses if clause.complete and clause.samples]
         chars = sum(len(clause.text) for clause in spoken)
         return sum(clause.samples for clause in spoken) / chars if chars else self._hz / SLOW_CHARS_PER_S
-
-
-def _ends(text: str, words: list[WordTiming], index: int) -> bool:
-    """Whether a sentence ends with this word."""
-    follows = text[words[index].char_stop : words[index + 1].char_start if index + 1 < len(words) else None]
-    return any(mark in follows for mark in _SENTENCE_MARKS)
 
 
 _SENTENCE_MARKS = ".!?…。！？"

@@ -12,7 +12,7 @@ import msgspec
 
 from turnscope.providers import InterruptionDetector
 from turnscope.session import Agent, Tool
-from turnscope.sim._agent_table import CHOICES, Choice
+from turnscope.sim._agent_table import CHOICES, SHORT_POLICIES, Choice, short_policies
 
 __all__ = ["AgentSchema", "Json", "described"]
 
@@ -64,6 +64,9 @@ class AgentSchema:
             properties[name] = {**schema, **({"description": help_[name]} if name in help_ else {})}
             if parameter.default is inspect.Parameter.empty:
                 required.append(name)
+        for name, policy in short_policies(hints).items():
+            says = f'Short for a policy with kind = "{SHORT_POLICIES[name]}" and this number.'
+            properties[name] = {**(self._value(get_type_hints(policy.make)[name]) or {}), "description": says}
         for name in choice.from_environment:
             properties[name] = {"type": "string", "description": "Name of the environment variable that holds it."}
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

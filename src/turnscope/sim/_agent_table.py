@@ -113,6 +113,13 @@ CHOICES: dict[type, tuple[str, dict[str, Choice]]] = {
 }
 """For each protocol, or the first of several types: the key that chooses, and what it can choose."""
 
+SHORT_POLICIES: dict[str, str] = {
+    "min_speech_s": "min_speech",
+    "min_words": "min_words",
+    "min_confidence": "min_confidence",
+}
+"""Keys beside a ``policy`` that stand for it: a policy of this kind, which goes by the one number."""
+
 _DEFAULTS: dict[str, dict[str, object]] = {
     "vad": {"provider": "silero"},
     "stt": {"provider": "whisper"},
@@ -180,6 +187,15 @@ def changed(settings: S, table: Mapping[str, object], folder: Path, path: str = 
     return cast(S, _Maker(folder).build(Choice(type(settings)), table, path, settings))
 
 
+def short_policies(hints: Mapping[str, Any]) -> dict[str, Choice]:
+    """The keys that may stand for the policy of a class whose arguments have these types, and what each makes."""
+    hint = hints.get("policy")
+    if InterruptionPolicy not in (hint, *get_args(hint)):
+        return {}
+    _, kinds = CHOICES[InterruptionPolicy]
+    return {key: kinds[kind] for key, kind in SHORT_POLICIES.items()}
+
+
 class _Maker:
     """Builds values of a type from what TOML gives, from the outside in."""
 
@@ -190,9 +206,14 @@ class _Maker:
         """What is chosen, made with the keys of `table` as arguments; other fields are those of `default`, if given."""
         hints = get_type_hints(choice.make.__init__)
         parameters = inspect.signature(choice.make).parameters
-        known = [*(name for name in parameters if name not in choice.refused), *choice.from_environment]
+        short = short_policies(hints)
+        known = [*(name for name in parameters if name not in choice.refused), *choice.from_environment, *short]
+        given = convert(table, dict[str, Any], path)
+        policies = [f"{path}.{key}" for key in given if key in ("policy", *short)]
+        if short and len(policies) > 1:
+            raise ConfigError(f"{policies[1]}: is a policy, and so is {policies[0]}; only one can be given")
         arguments: dict[str, object] = {}
-        for key, value in convert(table, dict[str, Any], path).items():
+        for key, value in given.items():
             at = f"{path}.{key}"
             if key in choice.refused:
                 raise ConfigError(f"{at}: {choice.refused[key]}")
@@ -200,6 +221,8 @@ class _Maker:
                 raise ConfigError(f"{at}: unknown key; known here: {', '.join(known)}")
             if key in choice.from_environment:
                 arguments[choice.from_environment[key]] = _environment(convert(value, str, at), at)
+            elif key in short:
+                arguments["policy"] = self.build(short[key], {key: value}, path)
             else:
                 usual = parameters[key].default if default is None else getattr(default, key)
                 arguments[key] = self.value(hints[key], value, at, usual)

@@ -3,14 +3,16 @@
 Knows what to do when a worker is lost: its jobs are tried again, each alone, so that the one that is to blame is found.
 """
 
+import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,6 +22,8 @@ __all__ = ["LostJob", "Workers", "dask_workers", "local_workers", "run_jobs"]
 
 J = TypeVar("J")
 R = TypeVar("R")
+
+_logger = logging.getLogger("turnscope")
 
 TRIES = 3
 """So often a job may lose its worker."""
@@ -69,7 +73,7 @@ def local_workers(jobs: int) -> Workers:
     @contextmanager
     def opened() -> Generator[Executor]:
         # Each begins afresh: a forked process would inherit the threads of numpy and onnxruntime, which is not safe.
-        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin_worker)
+        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin_worker, (_handlers(),))
         try:
             yield pool
         finally:
@@ -78,8 +82,20 @@ def local_workers(jobs: int) -> Workers:
     return Workers(opened, 2 * jobs)
 
 
-def _begin_worker() -> None:
+def _handlers() -> list[logging.Handler]:
+    """What shows the log here and can do so in another process."""
+    found = []
+    for handler in _logger.handlers:
+        with suppress(Exception):  # most have a lock, or an open file
+            pickle.dumps(handler)
+            found.append(handler)
+    return found
+
+
+def _begin_worker(handlers: Sequence[logging.Handler]) -> None:
     """Leave Ctrl-C to the parent, and do not outlive it: a killed one cannot say that there are no more jobs."""
+    for handler in handlers:
+        _logger.addHandler(handler)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
