@@ -1,5 +1,6 @@
 """Virtual time: the same seed, the same run; compute costs what it costs; what stands still is named."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -8,7 +9,9 @@ import trio
 import trio._core._run as trio_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
+from turnscope.session import Pace, Part
 from turnscope.sim import StandstillError, VirtualCompute, run_virtual, seeded_scheduler
 
 # The private names of Trio
@@ -23,6 +26,22 @@ def test_trio_still_has_the_names_that_the_seed_needs() -> None:
     with seeded_scheduler(3):
         assert [trio_run._r.random() for _ in range(5)] == first
     assert trio_run._r.getstate() == state
+
+
+def test_trio_still_has_the_names_that_the_clock_needs() -> None:
+    async def main(_: VirtualCompute) -> None:
+        runner = trio_run.GLOBAL_RUN_CONTEXT.runner
+        assert isinstance(runner.clock, MockClock)  # what Trio asks before it has a clock jump
+        assert runner.clock_autojump_threshold == 0
+        assert runner.deadlines.next_deadline() == 7.0
+        assert list(runner.runq) == []
+        assert trio_run.GLOBAL_RUN_CONTEXT.task is trio.lowlevel.current_task()
+
+    async def within(compute: VirtualCompute) -> None:
+        with trio.move_on_at(7.0):
+            await main(compute)
+
+    run_virtual(within, seed=0)
 
 
 def test_the_scheduler_is_put_back_also_after_an_error() -> None:
@@ -81,6 +100,151 @@ def test_an_hour_of_virtual_time_is_over_at_once_and_starts_at_zero() -> None:
 
     run_virtual(main, seed=0)
     assert seen == [0.0, 3_600.0]
+
+
+def test_what_is_drawn_at_one_time_does_not_depend_on_what_was_drawn_before() -> None:
+    def order(seed: int, earlier: int) -> str:
+        steps: list[str] = []
+
+        async def step(name: str) -> None:
+            await trio.sleep_until(1.0)
+            for _ in range(30):
+                await trio.lowlevel.checkpoint()
+                steps.append(name)
+
+        async def shuffle_earlier() -> None:
+            for _ in range(earlier):
+                await trio.lowlevel.checkpoint()
+
+        async def main(compute: VirtualCompute) -> None:
+            async with trio.open_nursery() as nursery:
+                for name in "abcd":
+                    nursery.start_soon(step, name)
+                for _ in range(earlier):
+                    nursery.start_soon(shuffle_earlier)
+
+        run_virtual(main, seed=seed)
+        return "".join(steps)
+
+    assert [order(seed, 0) for seed in range(10)] == [order(seed, 5) for seed in range(10)]
+
+
+# Parts
+
+
+class Ticks(Part):
+    """Notes that it acts, every `period_s`, ahead of time where it may."""
+
+    def __init__(self, name: str, period_s: float, noted: list[tuple[str, float]], *, matters: bool = True) -> None:
+        super().__init__()
+        self._name = name
+        self._period_s = period_s
+        self._noted = noted
+        self._matters = matters
+        self._left = 8
+        self.acts = 0
+
+    @property
+    def matters_at(self) -> float:
+        return self.due if self._matters else math.inf
+
+    def act(self, until: float, pace: Pace) -> bool:
+        self.acts += 1
+        time = trio.current_time()
+        while self._left:
+            self._noted.append((self._name, time))
+            self._left -= 1
+            time += self._period_s
+            if time >= until:
+                break
+        self.due = time
+        return self._left > 0
+
+
+def ticked(seed: int, coalesce: bool, *, matters: bool = True) -> tuple[list[tuple[str, float]], list[int], float]:
+    """What two parts and a task noted, how often the parts acted, and when both had ended."""
+    noted: list[tuple[str, float]] = []
+    parts = [Ticks("a", 0.25, noted, matters=matters), Ticks("b", 0.5, noted, matters=matters)]
+
+    async def main(_: VirtualCompute) -> float:
+        async with trio.open_nursery() as nursery:
+            for part in parts:
+                nursery.start_soon(part.drive)
+            await trio.sleep(1.125)
+            noted.append(("task", trio.current_time()))
+        return trio.current_time()
+
+    ended = run_virtual(main, seed=seed, coalesce=coalesce)
+    return noted, [part.acts for part in parts], ended
+
+
+def test_parts_act_when_they_are_due_in_an_order_that_is_drawn() -> None:
+    runs = [ticked(seed, coalesce=False) for seed in range(10)]
+    assert runs == [ticked(seed, coalesce=False) for seed in range(10)]
+    assert {noted[0][0] for noted, _, _ in runs} == {"a", "b"}
+    for noted, acts, ended in runs:
+        assert [time for _, time in noted] == sorted(time for _, time in noted)
+        assert [time for name, time in noted if name == "a"] == [0.25 * tick for tick in range(8)]
+        assert [time for name, time in noted if name == "b"] == [0.5 * tick for tick in range(8)]
+        assert (acts, ended) == ([8, 8], 3.5)
+
+
+def test_parts_that_matter_to_each_other_act_in_order_and_others_ahead_of_time() -> None:
+    for seed in range(10):
+        assert ticked(seed, coalesce=True)[0] == ticked(seed, coalesce=False)[0]
+        noted, acts, _ = ticked(seed, coalesce=True, matters=False)
+        assert sorted(noted) == sorted(ticked(seed, coalesce=False)[0])
+        assert max(acts) <= 3  # up to the task, and after it
+
+
+def test_on_the_wall_clock_a_part_is_driven_by_its_own_task() -> None:
+    noted: list[tuple[str, float]] = []
+    trio.run(Ticks("a", 0.001, noted).drive)
+    assert len(noted) == 8
+    assert [time for _, time in noted] == sorted(time for _, time in noted)
+
+
+@pytest.mark.parametrize("virtual", [True, False])
+def test_what_a_part_raises_comes_out_of_the_task_that_drives_it(virtual: bool) -> None:
+    class Fails(Part):
+        def act(self, until: float, pace: Pace) -> bool:
+            raise ValueError("mine")
+
+    def run() -> None:
+        if virtual:
+            run_virtual(lambda _: Fails().drive(), seed=0)
+        else:
+            trio.run(Fails().drive)
+
+    with pytest.raises(ValueError, match="mine"):
+        run()
+
+
+def test_a_part_that_is_cancelled_acts_no_more() -> None:
+    noted: list[tuple[str, float]] = []
+
+    async def main(_: VirtualCompute) -> None:
+        with trio.move_on_after(1.1):
+            await Ticks("a", 0.25, noted).drive()
+        await trio.sleep(5)
+
+    run_virtual(main, seed=0)
+    assert [time for _, time in noted] == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_part_that_lets_no_time_pass_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnscope.sim._virtual.STANDSTILL_S", 0.05)
+
+    class Restless(Part):
+        def act(self, until: float, pace: Pace) -> bool:
+            return True
+
+    async def main(_: VirtualCompute) -> None:
+        await trio.sleep(1)
+        await Restless().drive()
+
+    with pytest.raises(StandstillError, match="a part of a session kept acting"):
+        run_virtual(main, seed=0)
 
 
 # Standing still

@@ -1,0 +1,202 @@
+"""Frames that are handled many at once: the call is the same as with frames one by one, to the sample."""
+
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import trio
+
+from tests.session.calls import AGENT, agent, barge_in, cough, speech
+from tests.sim.random_calls import random_call
+from turnscope import ProviderError
+from turnscope.core import Decided, Samples
+from turnscope.providers import STTStream, Transcript
+from turnscope.sim import (
+    AgentSays,
+    AgentWords,
+    Background,
+    Call,
+    FakeSTT,
+    FakeVAD,
+    HangUp,
+    Happens,
+    Moment,
+    Play,
+    Step,
+    simulate,
+)
+
+ANCHORS = (
+    "call",
+    "agent_starts",
+    "agent_stops",
+    "previous",
+    "quiet",
+    AgentWords(2),
+    AgentSays("lattes"),
+    Happens(Decided),
+)
+
+
+def same(one: Call, other: Call) -> bool:
+    return (
+        one.jsonl() == other.jsonl()
+        and np.array_equal(one.user, other.user)
+        and np.array_equal(one.agent, other.agent)
+        and one.history == other.history
+        and [(placed.start, placed.stop) for placed in one.placed] == [(p.start, p.stop) for p in other.placed]
+    )
+
+
+def with_other_anchors(script: Sequence[Step], seed: int) -> list[Step]:
+    """The same sounds at moments of every kind, by one or two people."""
+    rng = random.Random(seed)
+    steps: list[Step] = []
+    for step in script[:-1]:
+        anchor = rng.choice(ANCHORS)
+        moment = step.moment if anchor == "call" else Moment(rng.choice([0.0, 0.1, 0.3, 1.0, 2.0]), anchor)
+        steps.append(replace(step, moment=moment, speaker=rng.choice(["", "", "b"])))
+    return [*steps, *script[-1:]]
+
+
+def differs(seed: int) -> bool:
+    """Whether the random call of this seed is another one with frames one by one."""
+    drawn = random_call(seed)
+    script = drawn.script if seed % 2 else with_other_anchors(drawn.script, seed)
+    calls = [
+        simulate(
+            drawn.agent,
+            script,
+            seed=drawn.seed,
+            frame_s=drawn.frame_s,
+            drive=drawn.drive,
+            max_s=30.0,
+            coalesce=coalesce,
+        )
+        for coalesce in (True, False)
+    ]
+    return not same(*calls)
+
+
+def test_random_calls_are_the_same_with_frames_one_by_one() -> None:
+    assert [seed for seed in range(12) if differs(seed)] == []
+
+
+@pytest.mark.slow
+def test_a_thousand_random_calls_are_the_same_with_frames_one_by_one() -> None:
+    assert [seed for seed in range(12, 1012) if differs(seed)] == []
+
+
+class Counting(FakeVAD):
+    """Says when each of its windows was judged."""
+
+    def __init__(self, window_s: float) -> None:
+        super().__init__(window_s)
+        self.judged: list[float] = []
+
+    def process(self, window: Samples) -> float:
+        self.judged.append(trio.current_time())
+        return super().process(window)
+
+
+@pytest.mark.parametrize("window_s", [0.01, 0.016, 0.02, 0.032])
+@pytest.mark.parametrize("frame_s", [0.01, 0.02, 0.03])
+def test_windows_and_frames_of_any_length_give_the_same_call(window_s: float, frame_s: float) -> None:
+    speaker = agent(vad=FakeVAD(window_s))
+    calls = [simulate(speaker, barge_in(), frame_s=frame_s, coalesce=coalesce) for coalesce in (True, False)]
+    assert same(*calls)
+
+
+def test_frames_are_really_handled_many_at_once() -> None:
+    vads = [Counting(0.02), Counting(0.02)]
+    for vad, coalesce in zip(vads, (True, False), strict=True):
+        simulate(agent(vad=vad), [speech("two lattes please.", 2.0), HangUp(Moment(10.0))], coalesce=coalesce)
+    coalesced, one_by_one = (vad.judged for vad in vads)
+    assert len(coalesced) == len(one_by_one) == 500
+    assert len(set(one_by_one)) == 500
+    assert len(set(coalesced)) < 100
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [cough(0.5), *barge_in()],
+        [speech("two lattes please.", 0.2), cough(0.6, "agent_starts"), HangUp(Moment(0.3, "agent_stops"))],
+        [Play(np.zeros(0, np.float32), Moment(3.0)), HangUp(Moment(0.013, "previous"))],
+    ],
+    ids=["a cough first", "a cough over the answer", "nothing but silence"],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_calls_with_little_in_them_are_the_same(script: list[Step], seed: int) -> None:
+    assert same(*(simulate(AGENT, script, seed=seed, coalesce=coalesce) for coalesce in (True, False)))
+
+
+def test_sound_in_the_background_is_mixed_to_the_same_bits() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.003, 4_321).astype(np.float32)
+    background = (Background(noise, start=1_234), Background(noise, start=30_000, stop=31_111))
+    calls = [simulate(AGENT, barge_in(), background=background, coalesce=coalesce) for coalesce in (True, False)]
+    assert same(*calls)
+
+
+class _FailsLate(FakeVAD):
+    def process(self, window: Samples) -> float:
+        self.windows = getattr(self, "windows", 0) + 1
+        if self.windows == 150:
+            raise ValueError("cannot go on")
+        return super().process(window)
+
+
+@pytest.mark.parametrize("coalesce", [True, False])
+def test_a_detector_that_fails_in_frames_to_come_fails_when_they_have_come(coalesce: bool) -> None:
+    ended: list[float] = []
+
+    async def watch(session: object) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(trio.current_time())
+
+    with pytest.raises(ProviderError, match="cannot go on"):
+        simulate(agent(vad=_FailsLate(0.02)), [HangUp(Moment(9.0))], drive=watch, coalesce=coalesce)
+    assert ended == [3.0]
+
+
+class _Attentive(FakeSTT):
+    """Does not say for how long nothing will come of what it hears, and notes when it hears it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[float, int]] = []
+
+    @asynccontextmanager
+    async def open_stream(self) -> AsyncGenerator[Any]:
+        async with super().open_stream() as stream:
+            yield _Noted(stream, self.heard)
+
+
+class _Noted:
+    def __init__(self, stream: STTStream, heard: list[tuple[float, int]]) -> None:
+        self._stream = stream
+        self._heard = heard
+        self.flush = stream.flush
+
+    async def send_audio(self, samples: Samples) -> None:
+        self._heard.append((trio.current_time(), len(samples)))
+        await self._stream.send_audio(samples)
+
+    def __aiter__(self) -> AsyncIterator[Transcript]:
+        return aiter(self._stream)
+
+
+def test_a_recognizer_that_promises_nothing_is_given_each_frame_when_it_has_come() -> None:
+    heard: list[list[tuple[float, int]]] = []
+    for coalesce in (True, False):
+        stt = _Attentive()
+        simulate(agent(stt=stt), barge_in(), coalesce=coalesce)
+        heard.append(stt.heard)
+    assert heard[0] == heard[1]
+    assert len(heard[0]) > 50
