@@ -28,7 +28,8 @@ class ForeseenCaller(CallerTransport):
         self._notice_agent_stop(start + self._frame)  # the first of these frames is due: see `take_frame`
         self._place_steps()
         stop = min(self._max, start + MOST_SAMPLES, self._acts_at)
-        count = max((stop - start) // self._frame, 0)
+        due_s = min((before - self.time_at(start)) * CLOCK_HZ, MOST_SAMPLES)
+        count = max(min(stop - start, round(due_s)) // self._frame, 0)
         while count and self.time_at(start + count * self._frame) >= before:
             count -= 1
         return self._mix(start, start + count * self._frame) if count else _NOTHING

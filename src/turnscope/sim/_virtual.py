@@ -138,7 +138,7 @@ class _Watchdog(trio.abc.Instrument):
         self._steps = 0
         self._waits = 0
         self._virtual = -1.0
-        self._since = 0.0
+        self._since: float | None = None
         self.scope = trio.CancelScope()
         self.culprit = ""
 
@@ -156,9 +156,12 @@ class _Watchdog(trio.abc.Instrument):
     def look(self, meanwhile: str) -> None:
         """See whether time goes on."""
         virtual = self._clock.current_time()
-        spent = time.thread_time() - self._compute.spent_cpu_s
         if virtual != self._virtual:
-            self._virtual, self._since = virtual, spent
+            self._virtual, self._since = virtual, None  # what the processor has spent is asked only if it stands still
+            return
+        spent = time.thread_time() - self._compute.spent_cpu_s
+        if self._since is None:
+            self._since = spent
         elif spent - self._since > STANDSTILL_S and not self.culprit:
             self.culprit = meanwhile
             self.scope.cancel()
