@@ -13,8 +13,8 @@ import trio
 from tests.session.calls import agent, speech
 from turnscope.core import HeardText, InterruptionSettings, SpokenText
 from turnscope.providers import Rule, ScriptedLLM
-from turnscope.session._playout import Voice
 from turnscope.session._speaking import Speaking
+from turnscope.session._voice import Voice
 from turnscope.sim import LEVEL, Call, FakeSTT, FakeTTS, HangUp, LikeSimulate, Moment, Step
 
 AGENT = agent(

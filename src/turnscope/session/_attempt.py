@@ -11,10 +11,10 @@ from turnscope.core import AttemptSpent, Clause, Event, HeardWord, Message, Spok
 from turnscope.session._calling import Calling
 from turnscope.session._filling import Filling
 from turnscope.session._metering import Meter, MeteredLLM, MeteredTTS
-from turnscope.session._playout import Voice
 from turnscope.session._requests import Request
 from turnscope.session._speaking import Speaking
 from turnscope.session._thinking import Thinking
+from turnscope.session._voice import Voice
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext

@@ -24,9 +24,9 @@ from turnscope.core import (
 )
 from turnscope.session._blame import as_provider_error
 from turnscope.session._metering import Meter, MeteredTTS
-from turnscope.session._playout import Voice, VoiceNews
 from turnscope.session._requests import Request
 from turnscope.session._synthesis import make_speech
+from turnscope.session._voice import Voice, VoiceNews
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from turnscope.core import Clause, ClauseReady, SpokenText, StartAttempt
-from turnscope.session._playout import Voice
 from turnscope.session._requests import Request
 from turnscope.session._synthesis import Synthesis, make_speech
+from turnscope.session._voice import Voice
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext

@@ -9,7 +9,7 @@ import trio
 from turnscope.core import Clause, Resampler, Samples, SpokenText, WordTiming, as_samples
 from turnscope.providers import VoiceOptions, applies_volume
 from turnscope.session._blame import next_item, open_blamed
-from turnscope.session._playout import Voice
+from turnscope.session._voice import Voice
 
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext

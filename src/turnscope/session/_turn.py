@@ -46,10 +46,11 @@ from turnscope.session._ears import Ears
 from turnscope.session._ending import Ending
 from turnscope.session._exchange import Exchange
 from turnscope.session._listening import Listening
-from turnscope.session._playout import Playout, Voice, VoiceNews
+from turnscope.session._playout import Playout
 from turnscope.session._requests import Request
 from turnscope.session._tapped import Taps
 from turnscope.session._toolbox import Toolbox
+from turnscope.session._voice import Voice, VoiceNews
 from turnscope.session._zombies import unblock
 
 __all__ = ["Turn", "TurnContext"]
