@@ -21,6 +21,7 @@ from turnscope.core import (
     own_words_share,
     to_samples,
 )
+from turnscope.core._echo import _covariance, _solved
 
 LEAD = to_samples(ECHO_MAX_DELAY_S)
 
@@ -88,6 +89,30 @@ def test_where_there_is_nothing_to_compare_there_is_no_echo() -> None:
     assert echo_score(near, silence, 8000) == 0.0
     assert echo_score(np.zeros(16_000, np.float32), voice(2), 8000) == 0.0
     assert echo_score(near[:1600], voice(2), 1600) == 0.0
+    assert echo_score(near, np.full(24_000, np.nan, np.float32), 8000) == 0.0
+
+
+@given(st.integers(1, 300), st.integers(1, 3000), st.integers(0, 9))
+def test_the_covariance_is_what_it_is_by_definition(taps: int, windows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source = (rng.normal(0, 0.1, windows + taps - 1) * rng.choice([0.1, 1.0], windows + taps - 1)).astype(np.float32)
+    taken = np.lib.stride_tricks.sliding_window_view(source.astype(np.float64), taps)
+    expected = taken.T @ taken
+    error = np.triu(_covariance(source, taps)[:taps, :taps] - expected)
+    assert np.abs(error).max() < 1e-5 * expected.trace() / taps
+
+
+@given(st.integers(1, 300), st.integers(0, 9))
+def test_equations_are_solved_from_their_upper_half(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    half = rng.normal(size=(count, 2 * count))
+    matrix, right = half @ half.T + np.eye(count), rng.normal(size=count)
+    equations = np.full((count + 1, count + 1), 7.0, np.float32)  # below the diagonal, anything
+    upper = np.triu_indices(count)
+    equations[upper] = matrix[upper]
+    equations[:count, count] = right
+    solution = np.linalg.solve(matrix, right)
+    assert np.abs(_solved(equations) - solution).max() < 1e-3 * np.abs(solution).max()
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -136,3 +136,28 @@ def test_after_a_second_without_an_echo_a_short_word_is_not_said_to_be_one() -> 
     assert told == []
     guard.hear(24_000 + 8000)
     assert [(round(score), stop) for score, stop in told] == [(1, 32_000)]
+
+
+def test_what_was_played_is_read_back_in_its_place_whatever_was_dropped_or_is_forgotten() -> None:
+    far_end = FarEnd(16_000)
+    rng = np.random.default_rng(1)
+    played = np.zeros(200_000, np.float32)
+    at = 0
+    while at < 190_000:
+        at += int(rng.choice([0, 0, 0, 777, 5000]))  # silence
+        frame = rng.normal(0, 0.1, int(rng.integers(1, 4000))).astype(np.float32)
+        far_end.play(at, frame)
+        played[at : at + len(frame)] = frame
+        at += len(frame)
+        if rng.random() < 0.2:
+            played[max(at - 300, 0) : at] = 0
+            at = max(at - 300, 0)
+            far_end.drop(at)
+        assert far_end.until == at
+        start = max(at - 47_700, 0)  # three seconds are kept, but for what was dropped
+        expected = np.concatenate([played[start:at], np.zeros(500)])
+        assert np.array_equal(far_end.read(start, at + 500), expected)
+    assert not far_end.read(-1000, at - 48_000).any()
+    long = rng.normal(0, 0.1, 100_000).astype(np.float32)
+    far_end.play(200_000, long)
+    assert np.array_equal(far_end.read(252_000, 300_000), long[-48_000:])

@@ -42,8 +42,13 @@ _FAINT = 0.1
 _SILENT = 1e-7
 """Mean power, −70 dB re full scale, below which the agent was not heard at all."""
 
+_SUMMED = 16
+_SOLVED = 32
+"""How many rows are summed or solved at once: what is fastest for 256."""
+
 _WINDOW = 512
 _HOP = 256
+_SHAPE = np.hanning(_WINDOW)
 _BANDS = np.array([3, 5, 7, 9, 11, 13, 16, 19, 22, 26, 30, 35, 41, 48, 56, 66, 78, 92, 110, 132, 160])
 """Edges of the bands, in steps of 31.25 Hz: 94 Hz to 5 kHz."""
 
@@ -89,7 +94,8 @@ def echo_score(near: Samples, far: Samples, judged: int) -> float:
     """
     if near.ndim != 1 or far.ndim != 1 or len(far) < len(near) or not 0 < judged <= len(near):
         raise AudioError(f"near, far and judged do not fit: {near.shape}, {far.shape}, {judged}")
-    if len(near) < _LEAST_S * CLOCK_HZ or _power(far) < _SILENT or not near[-judged:].any():
+    audible = _SILENT * len(far) <= far @ far < np.inf  # and made of numbers
+    if len(near) < _LEAST_S * CLOCK_HZ or not audible or not near[-judged:].any():
         return 0.0
     stretch = _Stretch(near, far, judged)
     score, known = _filter_shares(stretch)
@@ -113,51 +119,86 @@ def own_words_share(text: str, spoken: str) -> float:
     return match.size / len(words) if words else 0.0
 
 
-def _power(samples: Samples) -> float:
-    return float(np.square(samples, dtype=np.float64).mean())
-
-
 # By a filter
 
 
 def _filter_shares(stretch: _Stretch) -> tuple[float, float]:
     """The shares of the judged part's power, and of all power, that the best filter of `_TAPS` taps explains."""
-    near = resample(stretch.near, CLOCK_HZ, _LOW_HZ).astype(np.float64)
-    far = resample(stretch.far, CLOCK_HZ, _LOW_HZ).astype(np.float64)
-    earliest = len(far) - len(near)
-    delay = max(_delay(near, far, earliest) - _EARLIER, 0)
-    taps = min(_TAPS, earliest - delay + 1)
-    source = far[earliest - delay - taps + 1 : earliest - delay + len(near)]
-    covariance = _covariance(source, taps, len(near))
-    covariance[np.diag_indices(taps)] += _RIDGE * np.trace(covariance) / taps + 1e-9
-    response = np.linalg.solve(covariance, np.correlate(source, near, "valid"))  # oldest tap first
+    near, far = resample(stretch.near, CLOCK_HZ, _LOW_HZ), resample(stretch.far, CLOCK_HZ, _LOW_HZ)
+    alike = _correlation(far, near)
+    delay = max(len(alike) - 1 - int(np.argmax(np.abs(alike))) - _EARLIER, 0)
+    taps = min(_TAPS, len(alike) - delay)
+    start = len(alike) - delay - taps
+    source = far[start : start + len(near) + taps - 1]
+    equations = _covariance(source, taps)
+    equations[:taps, taps] = products = alike[start : start + taps]
+    diagonal = np.einsum("ii->i", equations)[:taps]  # a view
+    ridge = _RIDGE * float(diagonal.mean()) + 1e-9
+    diagonal += ridge
+    response = _solved(equations)  # oldest tap first
+    energy = float(near @ near) + 1e-12
+    explained = float(response @ products) + ridge * float(response @ response)  # what the equations say of all
     judged = max(stretch.judged * _LOW_HZ // CLOCK_HZ, 1)
-    rest = near - np.correlate(source, response, "valid")
-    energy, energy_left = float(near @ near) + 1e-12, float(rest @ rest)
+    rest = near[-judged:] - np.correlate(source[-judged - taps + 1 :], response, "valid")
     judged_energy = max(float(near[-judged:] @ near[-judged:]), _FAINT * judged / len(near) * energy)
-    return 1 - float(rest[-judged:] @ rest[-judged:]) / judged_energy, 1 - energy_left / energy
+    return 1 - float(rest @ rest) / judged_energy, explained / energy
 
 
-def _delay(near: _Doubles, far: _Doubles, earliest: int) -> int:
-    """The delay at which the two are most alike."""
-    size = 1 << len(far).bit_length()  # what wraps around lies beyond `earliest`
-    product = np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size))
-    return earliest - int(np.argmax(np.abs(np.fft.irfft(product, size)[: earliest + 1])))
+def _correlation(longer: Samples, shorter: Samples) -> _Doubles:
+    """``np.correlate(longer, shorter, "valid")``, in less time by Fourier transforms."""
+    size = -(-len(longer) // 512) * 512  # small prime factors; what wraps around is cut off
+    product = np.fft.rfft(longer.astype(np.float64), size) * np.conj(np.fft.rfft(shorter.astype(np.float64), size))
+    return np.fft.irfft(product, size)[: len(longer) - len(shorter) + 1]
 
 
-def _covariance(source: _Doubles, taps: int, length: int) -> _Doubles:
+def _covariance(source: Samples, taps: int) -> Samples:
     """``taken.T @ taken``, where row i of ``taken`` is the window of `taps` samples of `source` from sample i on.
 
-    Each row is made from the one before it instead of from all samples.
+    An element is the one before it on its diagonal, and the product that comes in at the end of `source`, less the one
+    that goes out at its beginning: after the first row, all there is to do is to sum along diagonals. In memory the
+    next element of a diagonal, a row and a column on, comes a row's length and one later. Cut into rows of that length,
+    diagonals stand upright. They are summed within blocks of rows, and then from block to block.
+
+    Returns:
+        Shape ``(taps + 1, taps + 1)``: with a border that is still free. Below the diagonal it means nothing.
     """
-    matrix = np.empty((taps, taps))
-    matrix[0] = np.correlate(source, source[:length], "valid")[:taps]
-    first, after = source[: taps - 1], source[length : length + taps - 1]
-    for row in range(1, taps):
-        matrix[row, row:] = matrix[row - 1, row - 1 : -1] - first[row - 1] * first[row - 1 :]
-        matrix[row, row:] += after[row - 1] * after[row - 1 :]
-        matrix[row, :row] = matrix[:row, row]
+    side, gone = taps + 1, taps - 1
+    sums = np.zeros((-(-side // _SUMMED), _SUMMED, side + 1), np.float32)
+    matrix = sums.reshape(-1)[: side * side].reshape(side, side)
+    matrix[0, :taps] = np.correlate(source, source[: len(source) - gone], "valid")
+    ends = np.stack((source[len(source) - gone :], source[:gone]))
+    np.matmul(ends.T * np.array([1, -1], np.float32), ends, out=matrix[1:taps, 1:taps])
+    for row in range(1, _SUMMED):
+        sums[:, row] += sums[:, row - 1]
+    for block in range(1, len(sums)):
+        sums[block] += sums[block - 1, -1]
     return matrix
+
+
+def _solved(equations: Samples) -> Samples:
+    """The solution of symmetric, positive definite equations, of which the part from the diagonal on is used up.
+
+    Cholesky's factorization, by blocks of rows and in place, takes the border, which is the right-hand side, along;
+    then there is only back substitution to do. `numpy.linalg.solve` takes longer: it makes nothing of the symmetry, and
+    copies all of it, in double precision, into memory that is new every time.
+
+    Args:
+        equations: Shape ``(n + 1, n + 1)``; the last row is not looked at.
+    """
+    count = len(equations) - 1
+    blocks = [slice(start, min(start + _SOLVED, count)) for start in range(0, count, _SOLVED)]
+    inverses = []
+    for block in blocks:
+        rows = equations[block, block.start :]
+        rows -= equations[: block.start, block].T @ equations[: block.start, block.start :]
+        factor = np.linalg.cholesky(rows[:, : block.stop - block.start].T)  # looks at the lower triangle only
+        inverses.append(np.linalg.inv(factor))
+        rows[:] = inverses[-1] @ rows
+    solution = equations[:count, count].copy()
+    for block, inverse in zip(reversed(blocks), reversed(inverses), strict=True):
+        solution[block] -= equations[block, block.stop : count] @ solution[block.stop :]
+        solution[block] = solution[block] @ inverse
+    return solution
 
 
 # By bands
@@ -166,29 +207,27 @@ def _covariance(source: _Doubles, taps: int, length: int) -> _Doubles:
 def _band_share(stretch: _Stretch) -> float:
     """The share of the judged part's power that lies where the agent's sound, as a room would smear it, has its own."""
     near, far = _band_powers(stretch.near), _smeared(_band_powers(stretch.far))
-    frames = len(near)
-    judged = min(max(-(-stretch.judged // _HOP), 2), frames)
-    best, share = -1.0, 0.0
-    for lag in range(len(far) - frames + 1):
-        source = far[len(far) - frames - lag : len(far) - lag]
-        gain = (near * source).sum(axis=0) / (np.square(source).sum(axis=0) + 1e-12)
-        explained = np.minimum(near, _SLACK * gain * source)
-        total = float(explained.sum())
-        if total > best:
-            best, share = total, float(explained[-judged:].sum() / (near[-judged:].sum() + 1e-12))
-    return share
+    sources = np.lib.stride_tricks.sliding_window_view(far, len(near), axis=0)[::-1]  # (lags, bands, frames)
+    gains = np.einsum("lbf,fb->lb", sources, near) / (np.einsum("lbf,lbf->lb", sources, sources) + 1e-12)
+    explained = np.minimum(near.T, (_SLACK * gains)[:, :, np.newaxis] * sources)
+    best = explained[int(np.argmax(explained.sum(axis=(1, 2))))]
+    judged = min(max(-(-stretch.judged // _HOP), 2), len(near))
+    return float(best[:, -judged:].sum() / (near[-judged:].sum() + 1e-12))
 
 
 def _band_powers(samples: Samples) -> _Doubles:
     """Shape ``(frames, bands)``; the last frame ends with the last sample."""
     samples = samples[(len(samples) - _WINDOW) % _HOP :]
-    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP] * np.hanning(_WINDOW)
-    powers = np.square(np.abs(np.fft.rfft(frames, axis=1))) / _WINDOW
-    return np.add.reduceat(powers, _BANDS, axis=1)[:, :-1]
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP] * _SHAPE
+    spectra = np.fft.rfft(frames, axis=1)[:, : _BANDS[-1]]
+    powers = (np.square(spectra.real) + np.square(spectra.imag)) / _WINDOW
+    return np.add.reduceat(powers, _BANDS[:-1], axis=1)
 
 
 def _smeared(powers: _Doubles) -> _Doubles:
-    smeared = powers.copy()
-    for row in range(1, len(smeared)):
-        smeared[row] += _DECAY * smeared[row - 1]
+    """Every frame and what remains of those before it, by doubling: of one, of three, of seven before it."""
+    smeared, before = powers.copy(), 1
+    while before < len(smeared):
+        smeared[before:] += _DECAY**before * smeared[:-before]
+        before *= 2
     return smeared

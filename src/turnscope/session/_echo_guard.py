@@ -239,7 +239,8 @@ class EchoGuard:
         begin = max(start - BEFORE, self._ring.begin)
         far = self._far_end.read(begin - to_samples(ECHO_MAX_DELAY_S), until)
         blocks = far[len(far) % _BLOCK :].reshape(-1, _BLOCK)
-        audible = int((np.square(blocks).mean(axis=1) > _AUDIBLE).sum()) * _BLOCK
+        energies = np.einsum("bi,bi->b", blocks, blocks)
+        audible = int(np.count_nonzero(energies > _AUDIBLE * _BLOCK)) * _BLOCK
         if audible < ENOUGH:
             return None if audible or until - start < SHORT else 0.0
         return echo_score(self._ring.read(begin, until), far, until - start)

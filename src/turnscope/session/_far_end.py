@@ -1,6 +1,7 @@
 """What the agent played, and when: the reference by which an echo of it is known, or taken out."""
 
 from collections import deque
+from collections.abc import Iterator
 from math import gcd
 
 import numpy as np
@@ -58,15 +59,17 @@ class FarEnd:
     def play(self, at: int, samples: Samples) -> None:
         """`samples` are handed over, to be played from output position `at` on."""
         self._played += len(samples)
-        gap = max(at - self._until, 0)
-        self._write(self._until, np.zeros(min(gap, len(self._kept)), np.float32), at)
-        self._write(at, samples, at + len(samples))
+        if at > self._until:
+            self._silence(self._until, at)
+        self._write(at, samples)
+        self._until = at + len(samples)
 
     def drop(self, at: int) -> None:
         """What was handed over for output position `at` and later is not played after all."""
         if at < self._until:
             self._played -= self._until - at
-            self._write(at, np.zeros(min(self._until - at, len(self._kept)), np.float32), at)
+            self._silence(at, self._until)
+            self._until = at
 
     def read(self, start: int, stop: int) -> Samples:
         """What was played from sample `start` to before `stop` of the session's clock, shape ``(stop - start,)``.
@@ -82,14 +85,26 @@ class FarEnd:
         made = resample(self._raw(raw_start, raw_stop), self._hz, CLOCK_HZ)
         return made[start - clock_start : stop - clock_start]
 
-    def _write(self, at: int, samples: Samples, until: int) -> None:
-        size = len(self._kept)
-        self._kept[np.arange(at, at + len(samples))[-size:] % size] = samples[-size:]
-        self._until = until
+    def _silence(self, start: int, stop: int) -> None:
+        self._write(start, np.zeros(min(stop - start, len(self._kept)), np.float32))
+
+    def _write(self, at: int, samples: Samples) -> None:
+        for kept, place in self._places(at, at + len(samples)):
+            self._kept[kept] = samples[place]
 
     def _raw(self, start: int, stop: int) -> Samples:
-        size = len(self._kept)
-        positions = np.arange(start, stop)
-        known = (positions >= max(self._until - size, 0)) & (positions < self._until)
-        samples: Samples = np.where(known, self._kept[positions % size], np.float32(0))
+        samples = np.zeros(stop - start, np.float32)
+        first = max(start, self._until - len(self._kept), 0)
+        for kept, place in self._places(first, min(stop, self._until)):
+            samples[first - start :][place] = self._kept[kept]
         return samples
+
+    def _places(self, start: int, stop: int) -> Iterator[tuple[slice, slice]]:
+        """Where positions from `start` on are kept, and where they are among these; of too many, the last."""
+        size = len(self._kept)
+        at = max(start, stop - size)
+        while at < stop:
+            begin = at % size
+            count = min(size - begin, stop - at)
+            yield slice(begin, begin + count), slice(at - start, at - start + count)
+            at += count
