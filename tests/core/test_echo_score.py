@@ -76,6 +76,20 @@ def test_a_voice_over_an_echo_is_an_echo_as_far_as_it_is_one(seed: int, louder_d
     assert echo_score(echo + caller, agent, 12_000) < share + 0.4
 
 
+@given(st.integers(0, 9), st.sampled_from([0.5, 1.0]))
+def test_an_echo_is_one_in_steady_noise_too_and_another_voice_is_none(seed: int, level: float) -> None:
+    agent = voice(seed)
+    echo = through(agent, 900, 0.1, seed)[LEAD:]
+    noise = np.random.default_rng(seed).normal(0, 1, len(echo)).astype(np.float32)
+    noise *= np.float32(np.sqrt(level * power(echo) / power(noise)))
+    caller = voice(seed + 100)[LEAD:]
+    caller *= np.float32(np.sqrt(power(echo) / power(caller)))
+    assert echo_score(echo + noise, agent, 6400) > 0.85
+    assert echo_score(caller + noise, agent, 6400) < 0.4
+    over_echo = echo + 2 * caller
+    assert echo_score(over_echo + noise, agent, 6400) < echo_score(over_echo, agent, 6400) + 0.1
+
+
 def test_it_is_about_the_newest_sound_and_what_was_before_only_shows_the_way() -> None:
     agent = voice(1)
     near = through(agent, 400, 0.5, 1)[LEAD:].copy()
