@@ -9,7 +9,7 @@ from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ
 from turnscope.session import Agent
 from turnscope.sim import Call, HangUp, LikeSimulate, Media, Play, Step, simulate
-from turnscope.testing._writing import Code, Unwritable, Written, called, layout, name_of, write
+from turnscope.testing._writing import Code, Shown, Unwritable, Written, called, layout, name_of, write
 
 __all__ = ["PlannedCall"]
 
@@ -18,7 +18,7 @@ LONGEST_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PlannedCall:
+class PlannedCall(Shown):
     """A conversation that is not held yet. Its repr is the code that makes it again.
 
     In that code an agent stands with all its parts if these were drawn by `turnscope.testing.strategies`, a function

@@ -11,7 +11,7 @@ import numpy as np
 from turnscope._errors import ConfigError
 from turnscope.core import CLOCK_HZ, Samples, to_samples
 from turnscope.sim import LEVEL, NOISES, Moment, Play, encode_words, noise
-from turnscope.testing._writing import Code, Unwritable, called, layout, write
+from turnscope.testing._writing import Code, Shown, Unwritable, called, layout, write
 from turnscope.transports import read_audio
 
 __all__ = ["NOISE_KINDS", "PAUSE", "Noise", "Recording", "Sound", "Utterance"]
@@ -107,7 +107,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Recording:
+class Recording(Shown):
     """Recorded speech, for agents whose models are real.
 
     Attributes:
@@ -153,7 +153,7 @@ Sound: TypeAlias = Utterance | Noise | Recording
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SoundStep(Play):
+class SoundStep(Play, Shown):
     """A step that knows how it was made."""
 
     of: Sound = field(default_factory=Noise)

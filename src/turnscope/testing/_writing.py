@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-__all__ = ["Code", "Unwritable", "Written", "called", "layout", "made", "name_of", "write"]
+__all__ = ["Code", "Shown", "Unwritable", "Written", "called", "layout", "made", "name_of", "write"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +41,19 @@ class Written:
 
     def __str__(self) -> str:
         return f"{self.opening}{', '.join(f'{prefix}{part}' for prefix, part in self.parts)}{self.closing}"
+
+
+class Shown:
+    """Has Hypothesis show the repr of what a test was given, which it does not do for dataclasses."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """See `hypothesis.vendor.pretty`, and IPython, whose convention this is."""
+        for index, line in enumerate(repr(self).splitlines()):
+            if index:
+                printer.break_()
+            printer.text(line)
 
 
 Code = str | Written

@@ -1,6 +1,7 @@
 """Strategies of when a caller does something, and of whole scripts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ PATIENCE_S = 3.0
 PHONE = "phone"
 """Who hangs up then: a speaker of its own, who does not wait for what the others still want to say."""
 
-MOST_WORDS = 8
+MOST_WORDS = 4
 """So many words of a reply are waited for at most."""
 
 
@@ -51,7 +52,7 @@ def moments(
 
     Args:
         anchors: ``call``, ``previous``, ``quiet``, ``agent_starts``, ``agent_stops``, as in `turnscope.sim.Moment`; and
-            ``agent_words``: when 1 to 8 words of a reply were heard, as in `turnscope.sim.AgentWords`.
+            ``agent_words``: when 1 to 4 words of a reply were heard, as in `turnscope.sim.AgentWords`.
         min_after_s: They are so many seconds after their anchor at least,
         max_after_s: and so many at most.
         phrases: They can also be counted from the end of one of these, said by the agent;
@@ -89,7 +90,7 @@ def scripts(
 ) -> SearchStrategy[list[Step]]:
     """What callers do in a call, for `turnscope.sim.simulate`. The simplest is one short utterance at its beginning.
 
-    The first step is speech, in the first second of the call. Each of the others is one of `deeds`:
+    The first step is at the beginning of the call, and nearly always speech. Each of the others is one of `deeds`:
 
     - ``speak``: more speech, after the agent has spoken, or after a pause of the caller's own;
     - ``barge_in``: speech while the agent is heard;
@@ -121,18 +122,17 @@ def scripts(
     said: SearchStrategy[Any] = sounds.utterances() if speech is None else speech
     nodded: SearchStrategy[Any] = sounds.backchannels() if nods is None else nods
     noise: SearchStrategy[Any] = sounds.coughs() if noises is None else noises
-    over_agent = moments(("agent_starts", "agent_words"))
+    over_agent = moments(("agent_starts",)) | moments(("agent_words",), max_after_s=0.5)
     known: dict[str, SearchStrategy[Step]] = {
         "speak": _steps("speech", said, moments(("agent_stops", "previous"))),
         "barge_in": _steps("speech", said, over_agent),
         "nod": _steps("nods", nodded, over_agent),
-        "cough": _steps("noises", noise, moments()),
-        "talk_over": _steps("speech", said, moments(("agent_starts", "agent_words", "quiet", "call")), "other"),
+        "cough": _steps("noises", noise, over_agent | moments()),
+        "talk_over": _steps("speech", said, over_agent | moments(("quiet", "call")), "other"),
     }
     opening = _steps("speech", said, moments(("call",), max_after_s=1.0))
     following = [known[deed] for deed in deeds]
-    early = moments(("previous", "agent_starts", "agent_words", "agent_stops"))
-    hanging_up = st.builds(HangUp, early) if hang_ups else None
+    hanging_up = st.builds(HangUp, over_agent | moments(("previous", "agent_stops"))) if hang_ups else None
     return _scripts(min_steps, max_steps, opening, following, hanging_up)
 
 
@@ -146,13 +146,16 @@ def _scripts(
     hanging_up: SearchStrategy[Step] | None,
 ) -> list[Step]:
     steps: list[Step] = []
-    if max_steps and (min_steps or draw(st.booleans())):
+    if max_steps and draw(st.sampled_from((False, True, True, True))):
         steps.append(draw(opening))
-    for place in range(1, max_steps if steps else 1):
-        deed = draw(st.sampled_from(following) if place < min_steps else maybe(following))
+    for _ in range(max_steps - 1):
+        deed = draw(maybe(following))
         if deed is not None:
             steps.append(draw(deed))
-    if hanging_up is not None and draw(st.integers(0, 3)) == 3:
+    steps += [draw(opening) for _ in range(min_steps - len(steps))]
+    if steps:
+        steps[0] = replace(steps[0], moment=Moment(steps[0].moment.after_s))
+    if hanging_up is not None and draw(st.integers(0, 2)) == 2:
         steps.append(draw(hanging_up))
     return [*steps, HangUp(Moment(PATIENCE_S, "quiet"), PHONE)]
 

@@ -1,6 +1,7 @@
 """Strategies of what can be heard from a caller's side: words, nods, noises."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -54,12 +55,8 @@ def utterances(
     for pace in paces:
         Utterance(vocabulary[0], words_per_s=pace)  # which says what is wrong with it
     before = ["", "", "", *(f"({pause_s:g}) " for pause_s in pauses_s)]
-    further = [f"{pause}{word}" for pause in before for word in vocabulary]
-    texts = st.tuples(
-        st.sampled_from(vocabulary),
-        *(st.sampled_from(further) for _ in range(min_words - 1)),
-        *(maybe(further) for _ in range(max_words - min_words)),
-    ).map(_joined)
+    pieces = [f"{pause}{word}" for pause in before for word in vocabulary]
+    texts = st.tuples(*(maybe(pieces) for _ in range(max_words))).map(partial(_joined, min_words, vocabulary[0]))
     return st.builds(Utterance, texts, words_per_s=st.sampled_from(paces))
 
 
@@ -68,8 +65,11 @@ def _check_word(word: object) -> None:
         raise ConfigError(f"words must be texts without pauses, got {word!r}")
 
 
-def _joined(words: tuple[str | None, ...]) -> str:
-    return " ".join(word for word in words if word is not None)
+def _joined(least: int, simplest: str, drawn: tuple[str | None, ...]) -> str:
+    """What was drawn as a text, with simple words at its end if it is too short."""
+    pieces = [piece for piece in drawn if piece is not None]
+    pieces += [simplest] * (least - len(pieces))
+    return " ".join([PAUSE.sub("", pieces[0]).strip(), *pieces[1:]])
 
 
 def backchannels(words: Sequence[str] = NODS) -> SearchStrategy[Utterance]:
