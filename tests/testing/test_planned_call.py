@@ -196,7 +196,7 @@ LOOSE: Any = testing
         (lambda: LOOSE.PlannedCall(AGENT, [], longest_s=0), "longest_s must be positive, and finite, got 0"),
         (
             lambda: LOOSE.PlannedCall(dict, []).hold(),
-            "agent must be a function that makes an Agent; it has made a dict",
+            "agent must be a function that makes an Agent; it has made a d",
         ),
         (lambda: slow_tool(takes_s=-1), "takes_s must be 0 or more, and finite, got -1"),
         (lambda: slow_tool(commits_after_s=2), "commits_after_s must be from 0 to takes_s (1), got 2"),
