@@ -36,6 +36,7 @@ PROOFS = [
     "tests/session/test_heard_prefix.py",
     "tests/session/test_tools_anywhere.py",
     "tests/sim/test_exploring.py",
+    "tests/testing/test_strategies.py",
 ]
 """What takes long, and is the same with extras and without: it is run once."""
 

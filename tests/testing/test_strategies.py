@@ -176,9 +176,6 @@ def has_steps(count: int, script: list[Step]) -> bool:
 # What it shrinks to
 
 
-SHORT: dict[str, Any] = {"scripts": scripts(max_steps=2), "longest_s": 8.0}
-
-
 def shop() -> Agent:
     return AGENT
 
@@ -186,7 +183,7 @@ def shop() -> Agent:
 @pytest.mark.feature("X1")
 def test_a_word_that_must_not_be_remembered_is_found_and_is_all_that_is_said_in_the_code_that_is_shown() -> None:
     @call_settings(database=None, derandomize=True)
-    @given(conversations(shop, **SHORT))
+    @given(conversations(shop, scripts=scripts(max_steps=2), longest_s=8.0))
     def test(conversation: PlannedCall) -> None:
         assert not any("mocha" in message.text for message in conversation.hold().history)
 
@@ -230,7 +227,7 @@ def lying_agent() -> Any:
 
 @pytest.mark.feature("X4")
 def test_a_voice_that_lies_about_its_words_is_found_and_takes_one_word_over_its_answer() -> None:
-    some = conversations(lying_agent, **SHORT)
+    some = conversations(lying_agent, scripts=scripts(max_steps=4, deeds=["barge_in", "cough"]), longest_s=8.0)
     found = find(some, lambda planned: bool(broken_promises(planned.hold())), settings=SHRINK, random=Random(1))
     assert [len(step.name.split()) for step in found.script if isinstance(step, Play)] == [1, 1]
     assert len(found.script) == 3
