@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import Phase, find, given, settings
@@ -23,6 +23,8 @@ from turnscope.sim import (
     AgentWords,
     Call,
     FakeTTS,
+    FaultKind,
+    Faulty,
     HangUp,
     Happens,
     Play,
@@ -31,13 +33,20 @@ from turnscope.sim import (
     encode_words,
 )
 from turnscope.testing import Noise, PlannedCall, Recording, Simulate, Utterance
+from turnscope.testing._writing import write
 from turnscope.testing.strategies import (
     agents,
     backchannels,
     call_settings,
     conversations,
+    coughs,
+    fake_llms,
+    fake_stts,
+    fake_ttss,
+    faulty,
     lines,
     moments,
+    noises,
     scripts,
     utterances,
 )
@@ -62,6 +71,22 @@ def test_fakes_of_any_speed_on_any_line_keep_every_promise(conversation: Planned
 @given(conversation=conversations(AGENT))
 def test_an_agent_keeps_every_promise_to_whoever_calls(simulate: Simulate, conversation: PlannedCall) -> None:
     conversation.hold(simulate)
+
+
+@pytest.mark.feature("X4")
+@call_settings(max_examples=25)
+@given(
+    conversations(
+        agents(
+            stt=faulty(fake_stts()),
+            llm=faulty(fake_llms()),
+            tts=faulty(fake_ttss(), ["partial", "hang", "swallows_cancellation"]),
+            provider_timeout_s=1.5,
+        )
+    )
+)
+def test_every_promise_is_kept_whatever_is_wrong_with_a_provider(conversation: PlannedCall) -> None:
+    assert broken_promises(conversation.hold()) == []
 
 
 @pytest.mark.slow
@@ -127,6 +152,14 @@ def test_drawn_agents_differ_in_what_matters() -> None:
     }
 
 
+def test_drawn_faults_are_of_every_kind_and_can_be_written() -> None:
+    parts = drawn(faulty(fake_ttss()), 200)
+    faults = [fault for part in parts if isinstance(part, Faulty) for fault in part.faults]
+    assert {fault.kind for fault in faults} == set(get_args(FaultKind))
+    assert sum(isinstance(part, FakeTTS) for part in parts) >= 20
+    assert all("FakeTTS(" in str(write(part)) for part in parts)
+
+
 def test_drawn_models_call_the_tools_of_their_agents() -> None:
     held = [conversation.hold() for conversation in drawn(conversations(agents(max_tools=1)), 30)]
     assert any(isinstance(event, ToolStarted) for call in held for event in call.events)
@@ -136,6 +169,13 @@ def test_a_default_nod_is_a_backchannel_and_a_default_word_is_none() -> None:
     assert {nod.text for nod in drawn(backchannels(), 100)} <= BACKCHANNELS
     single = drawn(utterances(max_words=1), 100)
     assert not {utterance.text for utterance in single} & BACKCHANNELS
+
+
+def test_noises_are_of_every_kind_and_coughs_are_short() -> None:
+    assert len({noise.kind for noise in drawn(noises(), 200)}) >= 10
+    short = drawn(coughs(), 100)
+    assert {noise.kind for noise in short} == {"burst", "cough", "throat"}
+    assert {noise.length_s for noise in short} <= {hundredth / 100 for hundredth in range(5, 41)}
 
 
 def test_moments_can_be_counted_from_phrases_and_events() -> None:
@@ -234,6 +274,13 @@ def test_a_voice_that_lies_about_its_words_is_found_and_takes_one_word_over_its_
     assert found.seed == 0
 
 
+def test_settings_for_calls_have_no_deadline_and_explain_nothing_unless_they_are_to() -> None:
+    given = call_settings(max_examples=7)
+    assert (given.deadline, given.max_examples, Phase.explain in given.phases) == (None, 7, False)
+    assert Phase.shrink in given.phases
+    assert Phase.explain in call_settings(phases=tuple(Phase)).phases
+
+
 # What it refuses
 
 LOOSE: Any = importlib.import_module("turnscope.testing.strategies")
@@ -265,6 +312,8 @@ LOOSE: Any = importlib.import_module("turnscope.testing.strategies")
             "speech must be a strategy of Hypothesis, got list: st.sampled_from(speech)",
         ),
         (lambda: LOOSE.fake_llms([]), "replies must be a list of one or more, got []"),
+        (lambda: LOOSE.faulty(FakeTTS()), "providers must be a strategy of Hypothesis, got FakeTTS"),
+        (lambda: LOOSE.faulty(fake_ttss(), ["late", "never"]), "kinds must be of error, hang, late, "),
         (lambda: LOOSE.slow_tools("a tool"), "name of a tool must be 1 to 64 letters, digits, _ or -; got 'a tool'"),
         (lambda: LOOSE.agents(max_tools=-1), "max_tools must be 0 or more, got -1"),
         (lambda: LOOSE.agents(volume=3), "settings: Agent.__init__() got an unexpected keyword argument 'volume'"),

@@ -12,6 +12,7 @@ except ImportError as error:
 
 from turnscope.testing.strategies._agents import agents, fake_llms, fake_stts, fake_ttss, slow_tools
 from turnscope.testing.strategies._conversations import conversations
+from turnscope.testing.strategies._faulty import faulty
 from turnscope.testing.strategies._lines import lines
 from turnscope.testing.strategies._scripts import moments, scripts
 from turnscope.testing.strategies._settings import call_settings
@@ -26,6 +27,7 @@ __all__ = [
     "fake_llms",
     "fake_stts",
     "fake_ttss",
+    "faulty",
     "lines",
     "moments",
     "noises",

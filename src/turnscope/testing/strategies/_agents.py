@@ -142,7 +142,9 @@ def agents(
         plain = Agent(**{**parts, **settings})
     except TypeError as error:
         raise ConfigError(f"settings: {error}") from error
-    return _agents(plain, frozenset(settings), stt or fake_stts(), llm, tts or fake_ttss(), tuple(replies), max_tools)
+    stts = fake_stts() if stt is None else stt
+    ttss = fake_ttss() if tts is None else tts
+    return _agents(plain, frozenset(settings), stts, llm, ttss, tuple(replies), max_tools)
 
 
 @st.composite
