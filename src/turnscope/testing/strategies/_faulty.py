@@ -13,14 +13,15 @@ from turnscope.testing.strategies._arguments import check_known, check_strategy,
 
 __all__ = ["faulty"]
 
-Provider = TypeVar("Provider", bound=STT | LLM | TTS | InterruptionDetector)
+T = TypeVar("T", bound=STT | LLM | TTS | InterruptionDetector)
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
+OBEDIENT: tuple[FaultKind, ...] = tuple(kind for kind in KINDS if not kind.endswith("s_cancellation"))
+"""All but those that do not stop when they are cancelled."""
 
-def faulty(
-    providers: SearchStrategy[Provider], kinds: Sequence[FaultKind] = KINDS
-) -> SearchStrategy[Provider | Faulty]:
+
+def faulty(providers: SearchStrategy[T], kinds: Sequence[FaultKind] = OBEDIENT) -> SearchStrategy[T | Faulty]:
     """Providers that are as they should be, or have one fault, and may be slower than they should be.
 
     The simplest has no fault. What waits for a provider waits for `Agent.provider_timeout_s`, 10 s by default: an agent
@@ -28,7 +29,8 @@ def faulty(
 
     Args:
         providers: What is at fault.
-        kinds: What can go wrong, as in `turnscope.sim.Fault`; the first is the simplest.
+        kinds: What can go wrong, as in `turnscope.sim.Fault`; the first is the simplest. By default all that stop when
+            they are cancelled: with two providers that do not, a session ends with a `turnscope.ProviderError`.
 
     Raises:
         ConfigError: An argument is wrong; the message names it.
@@ -39,7 +41,7 @@ def faulty(
 
 
 @st.composite
-def _faulty(draw: DrawFn, providers: SearchStrategy[Provider], kinds: list[FaultKind]) -> Provider | Faulty:
+def _faulty(draw: DrawFn, providers: SearchStrategy[T], kinds: list[FaultKind]) -> T | Faulty:
     provider = draw(providers)
     latencies: tuple[Distribution, ...] = (0.0, 0.0, 0.0, Uniform(0.0, 0.5))
     kind, latency = draw(maybe(kinds)), draw(st.sampled_from(latencies))
