@@ -140,15 +140,20 @@ def _silence(call: Call) -> Iterator[str]:
 
 
 def _joins(records: tuple[Record, ...]) -> Iterator[str]:
-    answering: set[int] = set()
+    answering: dict[int, int] = {}
+    """The answers that have tasks, by their turns."""
     for record in records:
         match record:
-            case AttemptStarted(turn_id=turn_id) | SpeculationStarted(turn_id=turn_id):
-                if answering - {turn_id}:
-                    yield f"turn {turn_id} was answered while turns {sorted(answering - {turn_id})} had tasks"
-                answering.add(turn_id)
+            case (
+                AttemptStarted(turn_id=turn_id, attempt=attempt) | SpeculationStarted(turn_id=turn_id, attempt=attempt)
+            ):
+                if others := sorted({*answering} - {turn_id}):
+                    yield f"turn {turn_id} was answered while turns {others} had tasks"
+                answering[turn_id] = attempt
+            case AttemptJoined(turn_id=turn_id, attempt=attempt) if answering.get(turn_id) == attempt:
+                del answering[turn_id]
             case TurnJoined(turn_id=turn_id) | TurnEnded(turn_id=turn_id, joined=False):
-                answering.discard(turn_id)
+                answering.pop(turn_id, None)
             case _:
                 pass
 
