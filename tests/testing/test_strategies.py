@@ -1,21 +1,23 @@
 """Conversations that Hypothesis draws: what is among them, what they shrink to, what they refuse."""
 
 import importlib
+import inspect
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any, get_args
 
 import pytest
+import trio
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from tests.session.calls import AGENT, REPLY, agent
-from turnscope import Agent, ConfigError
+from turnscope import Agent, ConfigError, Session, SessionClosed
 from turnscope.core import BACKCHANNELS, ToolStarted
 from turnscope.providers import Rule, ScriptedLLM, SpeechChunk, VoiceOptions
 from turnscope.sim import (
@@ -87,6 +89,53 @@ def test_an_agent_keeps_every_promise_to_whoever_calls(simulate: Simulate, conve
 )
 def test_every_promise_is_kept_whatever_is_wrong_with_a_provider(conversation: PlannedCall) -> None:
     assert broken_promises(conversation.hold()) == []
+
+
+ACTS: dict[str, Callable[[Session], Any]] = {
+    "interrupt": lambda session: session.interrupt("clicked"),
+    "interrupt speech": lambda session: session.interrupt_speech(),
+    "say": lambda session: session.say("One moment please."),
+    "say protected": lambda session: session.say("This call is recorded.", allow_interruptions=False),
+    "announce": lambda session: session.say("We close now.", priority=1),
+    "type": lambda session: session.send_text("three lattes"),
+}
+
+MOMENTS_S = st.sampled_from((0.1, 0.2, 0.5, 1.0, 1.5))
+
+APPLICATIONS = st.tuples(*(st.none() | st.tuples(MOMENTS_S, st.sampled_from(sorted(ACTS))) for _ in range(4)))
+
+
+def held_with(application: tuple[tuple[float, str] | None, ...], conversation: PlannedCall) -> Call:
+    """The conversation, with an application that acts: so long after what it did before, it does this."""
+
+    async def drive(session: Session) -> None:
+        for after_s, act in (deed for deed in application if deed is not None):
+            await trio.sleep(after_s)
+            with suppress(SessionClosed):  # the call may be over by then
+                done = ACTS[act](session)
+                if inspect.isawaitable(done):
+                    await done
+        await trio.sleep_forever()
+
+    return conversation.hold(drive=drive)
+
+
+@pytest.mark.feature("X4")
+@call_settings(max_examples=25)
+@given(APPLICATIONS, conversations())
+def test_every_promise_is_kept_whatever_the_application_does(
+    application: tuple[tuple[float, str] | None, ...], conversation: PlannedCall
+) -> None:
+    assert broken_promises(held_with(application, conversation)) == []
+
+
+@pytest.mark.slow
+@call_settings(max_examples=3000)
+@given(APPLICATIONS, conversations())
+def test_every_promise_is_kept_whatever_the_application_does_in_thousands_of_conversations(
+    application: tuple[tuple[float, str] | None, ...], conversation: PlannedCall
+) -> None:
+    assert broken_promises(held_with(application, conversation)) == []
 
 
 @pytest.mark.slow
