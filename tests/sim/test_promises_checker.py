@@ -466,6 +466,22 @@ def test_who_has_just_cut_in_and_makes_way_for_something_urgent_keeps_every_prom
     assert broken_promises(call) == []
 
 
+def test_who_made_way_for_something_urgent_and_was_never_answered_may_be_remembered_before_it() -> None:
+    """Found by drawn conversations: typed words cut off both at one instant."""
+
+    async def drive(session: Session) -> None:
+        await trio.sleep(0.2)
+        await session.say("One moment please.")
+        await trio.sleep(0.5)
+        await session.say("Urgent.", priority=1)
+        await session.send_text("three lattes")
+
+    call = simulate(AGENT, [speech("two", 0.0, pace=3), HangUp(Moment(3.0, "quiet"))], seed=1, drive=drive)
+    assert [turn.outcome.kind for turn in call.turns if turn.outcome] == ["interrupted"] * 3 + ["completed"]
+    assert [message.text for message in call.history if message.text] == ["two", "three lattes", REPLY]
+    assert broken_promises(call) == []
+
+
 # What fills a wait
 
 

@@ -262,8 +262,8 @@ def _spend(call: Call) -> Iterator[str]:
 def _remembered(call: Call) -> Iterator[str]:
     turns = {turn.turn_id: turn for turn in call.turns}
     added = [event for event in call.events if isinstance(event, HistoryChanged) and event.change == "added"]
-    order = [event.turn_id for event in added if event.turn_id in turns]
     held = _floor_order(call.events)
+    order = [event.turn_id for event in added if event.turn_id in held]
     if order != [turn_id for turn_id in held if turn_id in order]:
         yield f"turns are remembered in the order {order}, and held the floor in the order {held}"
     for event in added:
@@ -277,7 +277,11 @@ def _remembered(call: Call) -> Iterator[str]:
 
 
 def _floor_order(events: tuple[Event, ...]) -> list[int]:
-    """Turns in the order in which they held the floor; who made way for something urgent holds it when it is over."""
+    """Turns in the order in which they held the floor.
+
+    Who made way for something urgent holds it when it is their turn again. If it never is, they may be remembered
+    before it or after it, and are left out.
+    """
     order: list[int] = []
     made_way: set[int] = set()
     for event in events:
@@ -287,7 +291,7 @@ def _floor_order(events: tuple[Event, ...]) -> list[int]:
             case Decided(challenger_id=turn_id, evidence=evidence) if evidence == MADE_WAY and turn_id in order:
                 order.remove(turn_id)
                 made_way.add(turn_id)
-            case AttemptStarted(turn_id=turn_id) | TurnEnded(turn_id=turn_id) if turn_id in made_way:
+            case AttemptStarted(turn_id=turn_id) if turn_id in made_way:
                 order.append(turn_id)
                 made_way.remove(turn_id)
             case _:
