@@ -36,6 +36,7 @@ PROOFS = [
     "tests/session/test_heard_prefix.py",
     "tests/session/test_tools_anywhere.py",
     "tests/sim/test_exploring.py",
+    "tests/testing/test_strategies.py",
 ]
 """What takes long, and is the same with extras and without: it is run once."""
 
@@ -96,7 +97,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    session.install(".[pytest]", *group("docs"))
+    session.install(".[pytest,hypothesis]", *group("docs"))
     session.run("sphinx-build", "-W", "-n", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 

@@ -16,6 +16,9 @@ SHARED = ("turnscope._errors", "turnscope._version")
 PLUGIN_MODULES = ("turnscope.testing._plugin", "turnscope.testing._scenario_items")
 """What only pytest loads; a test sees to it that nothing else does."""
 
+INNER_FACES = {"turnscope.testing.strategies": "hypothesis"}
+"""What is public in a folder of its own below its room, because it needs a package that its room does not need."""
+
 MAX_LINES = 400
 MAX_EXAMPLE_LINES = 80
 
@@ -112,6 +115,7 @@ def third_party(module: Module) -> tuple[set[str], set[str]]:
     """The packages of others that `module` needs to be imported, and those that only a function of it needs.
 
     What only pytest loads, in the room `testing`, needs pytest as a function would: where it is not, nobody misses it.
+    So it is with the package that an inner face is there for.
     """
     body = ast.parse(module.source).body
     functions = [node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -120,7 +124,15 @@ def third_party(module: Module) -> tuple[set[str], set[str]]:
     ours = sys.stdlib_module_names | {"turnscope", "pytest_turnscope"}
     if module.name in PLUGIN_MODULES:
         always, lazily = always - {"pytest"}, lazily | {"pytest"}
+    for face, package in INNER_FACES.items():
+        if is_inside(module, face):
+            always, lazily = always - {package}, lazily | {package}
     return always - ours, lazily - always - ours
+
+
+def is_inside(module: Module, face: str) -> bool:
+    """Whether `module` is this face, or one of the modules in its folder."""
+    return module.name == face or module.name.startswith(f"{face}.")
 
 
 def definitions(module: Module) -> dict[str, str | None]:

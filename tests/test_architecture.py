@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture import (
+    INNER_FACES,
     MAX_EXAMPLE_LINES,
     MAX_LINES,
     PLACES,
@@ -16,13 +17,15 @@ from tests.architecture import (
     exported,
     import_breaches,
     imported,
+    is_inside,
     read_package,
     third_party,
 )
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = read_package(ROOT / "src" / "turnscope")
-FACES = [module for module in PACKAGE if module.name == "turnscope" or module.name.removeprefix("turnscope.") in ROOMS]
+FACE_NAMES = ("turnscope", *(f"turnscope.{room}" for room in ROOMS), *INNER_FACES)
+FACES = [module for module in PACKAGE if module.name in FACE_NAMES]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 TEXTS = sorted(
@@ -86,6 +89,14 @@ def test_only_pytest_loads_what_needs_pytest() -> None:
     assert loading <= set(PLUGIN_MODULES)
 
 
+@pytest.mark.parametrize("name", INNER_FACES)
+def test_what_needs_a_package_of_its_own_is_loaded_by_nothing_else(name: str) -> None:
+    outside = [module for module in PACKAGE if not is_inside(module, name)]
+    assert [
+        module.name for module in outside if any(is_inside(Module(other, ""), name) for other in imported(module))
+    ] == []
+
+
 @each_module
 def test_modules_are_private_and_their_room_is_public(module: Module) -> None:
     parts = module.name.split(".")
@@ -93,7 +104,7 @@ def test_modules_are_private_and_their_room_is_public(module: Module) -> None:
         assert parts[1] in ROOMS or parts[1].startswith("_")
     if len(parts) > 2:
         assert parts[1] in ROOMS
-        assert parts[-1].startswith("_")
+        assert parts[-1].startswith("_") or module.name in INNER_FACES
 
 
 @each_module
@@ -108,7 +119,7 @@ def test_a_module_says_what_it_is_for(module: Module) -> None:
 
 
 def test_every_room_exists() -> None:
-    assert {face.name for face in FACES} == {"turnscope", *(f"turnscope.{room}" for room in ROOMS)}
+    assert {face.name for face in FACES} == set(FACE_NAMES)
 
 
 @each_face

@@ -429,6 +429,24 @@ def test_a_message_of_priority_does_not_wait_for_the_caller_whose_words_are_held
     assert only(orders, StartAttempt).text == "where is my parcel"
 
 
+@pytest.mark.feature(31)
+def test_a_second_message_of_priority_does_not_wait_for_the_caller_who_spoke_over_the_first() -> None:
+    """Found by drawn conversations: the caller was answered before it was said."""
+    on = bench()
+    announce(on, 1.0, 1)
+    on.audio_starts(1.1, 1)
+    announce(on, 1.2, 2, text="Flood!")
+    on.speech_starts(1.3)
+    on.speech_stops(1.9, end_s=1.8)
+    on.words(2.0, 3, "where is my parcel", final=True)
+    on.audio_finishes(2.5, 1)
+    assert only(on.joins(2.5, 1), StartAttempt) == StartAttempt(2, 1, "Flood!", verbatim=True)
+    on.audio_starts(2.6, 2)
+    on.audio_finishes(3.0, 2)
+    orders = [*on.joins(3.0, 2), *on.pass_time_until(3.1)]
+    assert only(orders, StartAttempt).text == "where is my parcel"
+
+
 def test_of_what_waits_the_highest_priority_is_said_first() -> None:
     on = bench()
     on.is_speaking(protected=True)

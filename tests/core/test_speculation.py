@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.core.floors import Bench, deeds, events, floor_settings, none_of, only
 from turnscope import ConfigError
 from turnscope.core import (
+    AbandonTurn,
     AdmitAttempt,
     AttemptJoined,
     AttemptStarted,
@@ -19,6 +20,7 @@ from turnscope.core import (
     FlushUtterance,
     ListenOn,
     Order,
+    SayRequested,
     Speculation,
     SpeculationAdmitted,
     SpeculationDropped,
@@ -344,3 +346,26 @@ def test_similarity_is_that_of_a_distance(one: list[str], two: list[str], three:
 def test_rules_that_make_no_sense_are_refused(rules: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         Speculation(**rules)
+
+
+def test_something_urgent_is_not_begun_before_the_guess_that_makes_way_for_it_has_ended() -> None:
+    """Found by drawn conversations: both had tasks for a while."""
+    floor = bench()
+    floor.attempts_stop = False
+    paused(floor)
+    floor.pass_time_until(2.2)
+    orders = floor.feed(SayRequested(to_samples(2.3), 2, "Fire!", priority=1))
+    assert only(orders, CancelAttempt).reason == "priority_message"
+    assert none_of(orders, StartAttempt)
+    assert only(floor.feed(AttemptJoined(to_samples(2.4), 1, 1)), StartAttempt).turn_id == 2
+
+
+def test_something_urgent_is_begun_when_a_guess_does_not_end_in_time() -> None:
+    floor = bench()
+    floor.attempts_stop = False
+    paused(floor)
+    floor.pass_time_until(2.2)
+    floor.feed(SayRequested(to_samples(2.3), 2, "Fire!", priority=1))
+    orders = floor.pass_time_until(2.3 + floor.floor.settings.join_deadline_s)
+    assert only(orders, AbandonTurn).turn_id == 1
+    assert only(orders, StartAttempt).turn_id == 2

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trio
 
-from tests.session.calls import AGENT, barge_in, speech
+from tests.session.calls import AGENT, REPLY, barge_in, speech
 from tests.session.tooling import clerk, slow
 from turnscope.core import (
     AttemptCancelled,
@@ -45,7 +46,7 @@ from turnscope.core import (
     Yielded,
 )
 from turnscope.providers import ScriptedLLM
-from turnscope.session import Record
+from turnscope.session import Record, Session
 from turnscope.sim import Call, HangUp, Moment, broken_promises, simulate
 
 
@@ -448,6 +449,37 @@ def test_something_urgent_that_had_to_wait(call: Call) -> None:
     assert broken_promises(with_records(call, [urgent, *call.records])) == [
         "turn 1 was begun while the more urgent turn 2 waited"
     ]
+
+
+def test_who_has_just_cut_in_and_makes_way_for_something_urgent_keeps_every_promise() -> None:
+    """Found by drawn conversations: it was told as a second ruling, and as a memory in the wrong order."""
+
+    async def drive(session: Session) -> None:
+        await trio.sleep(0.2)
+        await session.say("One moment please.")
+        await trio.sleep(0.5)
+        await session.say("Urgent.", priority=1)
+
+    call = simulate(AGENT, [speech("two", 0.0, pace=3), HangUp(Moment(3.0, "quiet"))], seed=1, drive=drive)
+    assert [verdict.verdict for verdict in call.events if isinstance(verdict, Decided)] == ["confirm", "hold"]
+    assert [message.text for message in call.history if message.text] == ["Urgent.", "two", REPLY]
+    assert broken_promises(call) == []
+
+
+def test_who_made_way_for_something_urgent_and_was_never_answered_may_be_remembered_before_it() -> None:
+    """Found by drawn conversations: typed words cut off both at one instant."""
+
+    async def drive(session: Session) -> None:
+        await trio.sleep(0.2)
+        await session.say("One moment please.")
+        await trio.sleep(0.5)
+        await session.say("Urgent.", priority=1)
+        await session.send_text("three lattes")
+
+    call = simulate(AGENT, [speech("two", 0.0, pace=3), HangUp(Moment(3.0, "quiet"))], seed=1, drive=drive)
+    assert [turn.outcome.kind for turn in call.turns if turn.outcome] == ["interrupted"] * 3 + ["completed"]
+    assert [message.text for message in call.history if message.text] == ["two", "three lattes", REPLY]
+    assert broken_promises(call) == []
 
 
 # What fills a wait

@@ -41,8 +41,8 @@ def test_nothing_of_the_package_is_loaded_for_a_project_that_does_not_use_it(tmp
     assert "turnscope:" not in written
 
 
-def test_importing_turnscope_does_not_import_pytest() -> None:
-    code = "import sys, turnscope, turnscope.testing; sys.exit('pytest' in sys.modules)"
+def test_importing_turnscope_imports_neither_pytest_nor_hypothesis() -> None:
+    code = "import sys, turnscope, turnscope.testing; sys.exit(bool({'pytest', 'hypothesis'} & set(sys.modules)))"
     subprocess.run(
         [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )

@@ -189,7 +189,7 @@ class Answering(Speculating):
 
     def _begin_if_due(self) -> None:
         holder = self._holder
-        if holder is None or not holder.due or self._joining:
+        if holder is None or not holder.due or self._joining or self._is_leaving(self._heard):
             return
         holder.due = False
         if not self._admit_guess(holder):

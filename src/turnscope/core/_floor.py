@@ -94,6 +94,7 @@ class Floor(HandingOver):
                 self._turn_over(item.turn_id, Trigger.FAILED)
             case inp.AttemptJoined():
                 self._deadlines.clear(f"attempt {item.turn_id}")
+                self._begin_if_due()
                 self._guess_again()
             case inp.SpeculationFailed():
                 self._speculation_failed(item)

@@ -39,10 +39,23 @@ class Saying(Interrupting):
             self._go(Trigger.BARGE_IN, holder.turn_id)
             if holder.returning is not None and self._heard is None:
                 self._listen_again(holder.returning)
+        self._announce_next()
+
+    def _promote_challenger(self, before: Holder) -> None:
+        """Something urgent that waits goes before whoever has been speaking."""
+        if not self._announce_next():
+            super()._promote_challenger(before)
+            self._announce_next()
+
+    def _announce_next(self) -> bool:
+        """Say what is urgent, if somebody is heard who would be answered before it."""
         hearing = self._heard
-        if self._holder is None and hearing is not None and self._says[0] is item:
-            self._says.popleft()
-            self._announce_over(hearing, item)
+        if hearing is None or self._holder is not None or not self._says or _priority(self._says[0]) <= 0:
+            return False
+        item = self._says.popleft()
+        assert isinstance(item, inp.SayRequested)  # nothing else has a priority
+        self._announce_over(hearing, item)
+        return True
 
     def _announce_over(self, hearing: Hearing, item: inp.SayRequested) -> None:
         """The caller is speaking: what they say is held until it has been said."""

@@ -61,7 +61,11 @@ class Speculating(Filling):
     def _nobody_answers(self, hearing: Hearing) -> bool:
         """No other answer is being made, or has tasks left."""
         undecided = hearing.challenges is not None or self._holder is not None or self._muted is not None
-        return not (undecided or self._joining or self._deadlines.get(f"attempt {hearing.turn_id}") is not None)
+        return not (undecided or self._joining or self._is_leaving(hearing))
+
+    def _is_leaving(self, hearing: Hearing | None) -> bool:
+        """Whether an answer to somebody who is heard was taken back, and still has tasks."""
+        return hearing is not None and self._deadlines.get(f"attempt {hearing.turn_id}") is not None
 
     def _begin_guess(self, hearing: Hearing) -> None:
         hearing.attempts += 1

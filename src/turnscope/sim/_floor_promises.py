@@ -19,7 +19,10 @@ from turnscope.core import (
 )
 from turnscope.session import Record
 
-__all__ = ["broken_floor_promises"]
+__all__ = ["MADE_WAY", "broken_floor_promises"]
+
+MADE_WAY = "priority message"
+"""Why a turn is held, whatever was decided about it before: something urgent is said first."""
 
 
 def broken_floor_promises(records: Sequence[Record]) -> Iterator[str]:
@@ -68,7 +71,7 @@ def _rulings(records: Sequence[Record]) -> Iterator[str]:
             case TurnStarted(turn_id=turn_id):
                 started.add(turn_id)
             case Decided(turn_id=turn_id, challenger_id=challenger, verdict=verdict) if challenger != turn_id:
-                if challenger in ruled:
+                if challenger in ruled and record.evidence != MADE_WAY:
                     yield f"turn {challenger} was ruled on after it had been decided what it is"
                 if verdict != "hold":
                     ruled.add(challenger)

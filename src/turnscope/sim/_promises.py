@@ -12,6 +12,7 @@ from turnscope.core import (
     AttemptSpent,
     AttemptStarted,
     ClauseReady,
+    Decided,
     Event,
     FillerBegins,
     FillerEnds,
@@ -31,7 +32,7 @@ from turnscope.core import (
     UtteranceDismissed,
 )
 from turnscope.session import Record
-from turnscope.sim._floor_promises import broken_floor_promises
+from turnscope.sim._floor_promises import MADE_WAY, broken_floor_promises
 from turnscope.sim._simulate import Call
 from turnscope.sim._tool_promises import broken_tool_promises
 from turnscope.sim._wordcode import read_words
@@ -139,15 +140,20 @@ def _silence(call: Call) -> Iterator[str]:
 
 
 def _joins(records: tuple[Record, ...]) -> Iterator[str]:
-    answering: set[int] = set()
+    answering: dict[int, int] = {}
+    """The answers that have tasks, by their turns."""
     for record in records:
         match record:
-            case AttemptStarted(turn_id=turn_id) | SpeculationStarted(turn_id=turn_id):
-                if answering - {turn_id}:
-                    yield f"turn {turn_id} was answered while turns {sorted(answering - {turn_id})} had tasks"
-                answering.add(turn_id)
+            case (
+                AttemptStarted(turn_id=turn_id, attempt=attempt) | SpeculationStarted(turn_id=turn_id, attempt=attempt)
+            ):
+                if others := sorted({*answering} - {turn_id}):
+                    yield f"turn {turn_id} was answered while turns {others} had tasks"
+                answering[turn_id] = attempt
+            case AttemptJoined(turn_id=turn_id, attempt=attempt) if answering.get(turn_id) == attempt:
+                del answering[turn_id]
             case TurnJoined(turn_id=turn_id) | TurnEnded(turn_id=turn_id, joined=False):
-                answering.discard(turn_id)
+                answering.pop(turn_id, None)
             case _:
                 pass
 
@@ -256,9 +262,10 @@ def _spend(call: Call) -> Iterator[str]:
 def _remembered(call: Call) -> Iterator[str]:
     turns = {turn.turn_id: turn for turn in call.turns}
     added = [event for event in call.events if isinstance(event, HistoryChanged) and event.change == "added"]
-    order = [event.turn_id for event in added if event.turn_id in turns]
-    if order != [turn_id for turn_id in turns if turn_id in order]:
-        yield f"turns are remembered in the order {order}, and held the floor in the order {list(turns)}"
+    held = _floor_order(call.events)
+    order = [event.turn_id for event in added if event.turn_id in held]
+    if order != [turn_id for turn_id in held if turn_id in order]:
+        yield f"turns are remembered in the order {order}, and held the floor in the order {held}"
     for event in added:
         said = " ".join(message.text for message in event.messages if message.role == "assistant").split()
         turn = turns.get(event.turn_id or 0)
@@ -267,6 +274,29 @@ def _remembered(call: Call) -> Iterator[str]:
             yield f"turn {event.turn_id} is remembered with {' '.join(said)!r}, and {' '.join(heard)!r} was heard"
         if turn is not None and turn.audio_started is None and any(word.strip(".,;:!?…—") for word in said):
             yield f"turn {event.turn_id} is remembered with {' '.join(said)!r}, and nothing of it was played"
+
+
+def _floor_order(events: tuple[Event, ...]) -> list[int]:
+    """Turns in the order in which they held the floor.
+
+    Who made way for something urgent holds it when it is their turn again. If it never is, they may be remembered
+    before it or after it, and are left out.
+    """
+    order: list[int] = []
+    made_way: set[int] = set()
+    for event in events:
+        match event:
+            case TurnStarted(turn_id=turn_id):
+                order.append(turn_id)
+            case Decided(challenger_id=turn_id, evidence=evidence) if evidence == MADE_WAY and turn_id in order:
+                order.remove(turn_id)
+                made_way.add(turn_id)
+            case AttemptStarted(turn_id=turn_id) if turn_id in made_way:
+                order.append(turn_id)
+                made_way.remove(turn_id)
+            case _:
+                pass
+    return order
 
 
 def _times(records: tuple[Record, ...]) -> Iterator[str]:
