@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trio
+from hypothesis import given
 
 from tests.session.calls import AGENT, agent, barge_in, cough, speech
 from tests.sim.random_calls import random_call
@@ -29,6 +30,8 @@ from turnscope.sim import (
     Step,
     simulate,
 )
+from turnscope.testing import PlannedCall
+from turnscope.testing.strategies import agents, call_settings, conversations, lines
 
 ANCHORS = (
     "call",
@@ -84,6 +87,12 @@ def differs(seed: int) -> bool:
 
 def test_random_calls_are_the_same_with_frames_one_by_one() -> None:
     assert [seed for seed in range(12) if differs(seed)] == []
+
+
+@call_settings(max_examples=30)
+@given(conversations(agents(), lines=lines()))
+def test_conversations_of_any_kind_are_the_same_with_frames_one_by_one(conversation: PlannedCall) -> None:
+    assert same(*(conversation.hold(coalesce=coalesce) for coalesce in (True, False)))
 
 
 @pytest.mark.slow
