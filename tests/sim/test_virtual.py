@@ -232,6 +232,28 @@ def test_a_part_that_is_cancelled_acts_no_more() -> None:
     assert [time for _, time in noted] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_part_may_have_its_own_task_cancelled_and_end(fails: bool) -> None:
+    class LeavesItself(Part):
+        scope = trio.CancelScope()
+
+        def act(self, until: float, pace: Pace) -> bool:
+            self.scope.cancel()
+            if fails:
+                raise ValueError("too late to matter")
+            return False
+
+    async def main(_: VirtualCompute) -> float:
+        part = LeavesItself()
+        with part.scope:
+            await trio.sleep(1)
+            await part.drive()
+        await trio.sleep(1)
+        return trio.current_time()
+
+    assert run_virtual(main, seed=0) == 2.0
+
+
 def test_a_part_that_lets_no_time_pass_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("turnscope.sim._virtual.STANDSTILL_S", 0.05)
 

@@ -295,8 +295,9 @@ class _DrivingClock(trio.abc.Clock):
                 context.task = acting.task
 
     def _end(self, driven: _Driven, result: outcome.Outcome[None]) -> None:
-        self._driven.remove(driven)
-        trio.lowlevel.reschedule(driven.task, result)
+        if driven in self._driven:  # else its own act has cancelled the task that waits for it
+            self._driven.remove(driven)
+            trio.lowlevel.reschedule(driven.task, result)
 
     def _draw(self, what: float) -> float:
         """From 0 to less than 1, the same for the same seed."""
