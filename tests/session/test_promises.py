@@ -660,7 +660,7 @@ def test_the_ears_never_wait_for_a_slow_transcriber_and_what_it_loses_is_counted
     monologue = " ".join(["word"] * 120)
     script: list[Step] = [speech(monologue, 0.2, pace=3), HangUp(Moment(42.0))]
     undisturbed = simulate(AGENT, script, seed=0)
-    call = simulate(agent(stt=StuckSTT(35.0)), script, seed=0)  # the frame of that instant comes before it goes on
+    call = simulate(agent(stt=StuckSTT(35.0)), script, seed=0)
 
     [lost] = of_kind(call, AudioLost)
     [opened] = of_kind(call, TurnOpened)
@@ -669,7 +669,8 @@ def test_the_ears_never_wait_for_a_slow_transcriber_and_what_it_loses_is_counted
     assert lost.turn_id == opened.turn_id
     assert lost.sample == opened.sample + 35 * 16_000
     assert lost.start == 1_600  # the piece before that was given
-    assert lost.stop == lost.sample - 30 * 16_000  # what the ring holds
+    held = lost.sample - 30 * 16_000  # what the ring holds; the frame of that instant may be heard before, or after
+    assert lost.stop in (held, held - 320)
 
 
 def test_a_transcriber_that_is_a_little_late_loses_nothing() -> None:

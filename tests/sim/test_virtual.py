@@ -1,5 +1,6 @@
 """Virtual time: the same seed, the same run; compute costs what it costs; what stands still is named."""
 
+import inspect
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from trio.testing import MockClock
 
 from turnscope.session import Pace, Part
 from turnscope.sim import StandstillError, VirtualCompute, run_virtual, seeded_scheduler
+from turnscope.sim._virtual import _DrivingClock
 
 # The private names of Trio
 
@@ -35,6 +37,8 @@ def test_trio_still_has_the_names_that_the_clock_needs() -> None:
         assert runner.clock_autojump_threshold == 0
         assert runner.deadlines.next_deadline() == 7.0
         assert list(runner.runq) == []
+        assert runner.deadlines.expire(0.0) is False
+        assert "runner.clock._autojump()" in inspect.getsource(trio_run.unrolled_run)
         assert trio_run.GLOBAL_RUN_CONTEXT.task is trio.lowlevel.current_task()
 
     async def within(compute: VirtualCompute) -> None:
@@ -232,15 +236,15 @@ def test_a_part_that_is_cancelled_acts_no_more() -> None:
     assert [time for _, time in noted] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_part_may_have_its_own_task_cancelled_and_end(fails: bool) -> None:
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_a_part_may_have_its_own_task_cancelled_and_end(error: type[BaseException] | None) -> None:
     class LeavesItself(Part):
         scope = trio.CancelScope()
 
         def act(self, until: float, pace: Pace) -> bool:
             self.scope.cancel()
-            if fails:
-                raise ValueError("too late to matter")
+            if error is not None:
+                raise error
             return False
 
     async def main(_: VirtualCompute) -> float:
@@ -251,7 +255,28 @@ def test_a_part_may_have_its_own_task_cancelled_and_end(fails: bool) -> None:
         await trio.sleep(1)
         return trio.current_time()
 
-    assert run_virtual(main, seed=0) == 2.0
+    if error is None:
+        assert run_virtual(main, seed=0) == 2.0
+    else:
+        with pytest.raises(error):
+            run_virtual(main, seed=0)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_whatever_a_part_raises_belongs_to_its_task(error: type[BaseException]) -> None:
+    class Fails(Part):
+        def act(self, until: float, pace: Pace) -> bool:
+            raise error
+
+    with pytest.raises(error):
+        run_virtual(lambda _: Fails().drive(), seed=0)
+
+
+def test_ties_and_places_are_drawn_in_every_way() -> None:
+    clocks = [_DrivingClock(seed, coalesce=True, look=lambda _: None) for seed in range(1000)]
+    times = [1.25, 2.02, 3.14, 4.56]  # written in as many signs
+    assert len({tuple(clock._draw(time) < 0.5 for time in times) for clock in clocks}) == 16
+    assert len({tuple(sorted(range(4), key=clock._draw)) for clock in clocks}) == 24
 
 
 def test_a_part_that_lets_no_time_pass_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +290,7 @@ def test_a_part_that_lets_no_time_pass_is_found_out(monkeypatch: pytest.MonkeyPa
         await trio.sleep(1)
         await Restless().drive()
 
-    with pytest.raises(StandstillError, match="a part of a session kept acting"):
+    with pytest.raises(StandstillError, match=r"the part of task .*guarded.* kept acting"):
         run_virtual(main, seed=0)
 
 

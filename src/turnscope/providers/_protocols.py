@@ -218,7 +218,10 @@ class STTStream(Protocol):
 
 @runtime_checkable
 class CalmSTTStream(Protocol):
-    """What an `STTStream` can do, too, to be given audio in larger pieces where time is not real."""
+    """What an `STTStream` can do, too, to be given audio in larger pieces where time is not real.
+
+    Its `send_audio` must take no time.
+    """
 
     def calm_for(self, samples: Samples) -> int:
         """How many of the next samples may come late and at once, because nothing will come of them before.

@@ -39,10 +39,11 @@ from turnscope.session._clock import SessionClock
 from turnscope.session._echo_guard import EchoGuard
 from turnscope.session._far_end import FarEnd
 from turnscope.session._foresight import Foresight
+from turnscope.session._listening import CHUNK_SAMPLES
 from turnscope.session._parts import DrivingClock
 from turnscope.session._stages import Stages
 from turnscope.session._tapped import Taps
-from turnscope.transports import ForeseenInput, InputFrame, Transport
+from turnscope.transports import ForeseenTransport, InputFrame, Transport
 
 __all__ = ["Ears"]
 
@@ -161,7 +162,7 @@ class Ears:
 
     async def run(self) -> None:
         """Hear until the caller hangs up."""
-        if isinstance(self._transport, ForeseenInput) and isinstance(trio.lowlevel.current_clock(), DrivingClock):
+        if isinstance(self._transport, ForeseenTransport) and isinstance(trio.lowlevel.current_clock(), DrivingClock):
             await Foresight(self, self._transport).drive()
         else:
             await self._hear_as_it_comes()
@@ -288,19 +289,17 @@ class Ears:
         except Exception as error:
             raise as_provider_error(self._agent.vad.name, error) from error
 
-    def give_edges(self, probability: float, start: int, stop: int, settle: Callable[[], None] | None = None) -> bool:
-        """Find the edges that are sure with a window and pass them on, after `settle` was called. Are there any?"""
-        found = False
+    def give_edges(self, probability: float, start: int, stop: int, settle: Callable[[], None] | None = None) -> None:
+        """Find the edges that are sure with a window and pass them on; before the first one, `settle` is called."""
         for profile, edges in self._edges:
             edge = edges.receive(probability, start, stop)
             if edge is not None:
-                if settle is not None and not found:
+                if settle is not None:
                     settle()
-                found = True
+                    settle = None
                 (self._pass_on if self._guard is None else self._guard.take)(edge, profile)
         if self._guard is not None:
             self._guard.hear(stop)
-        return found
 
     # Ahead of time
 
@@ -324,14 +323,14 @@ class Ears:
             frame: How many of them have come by now.
         """
         calm = len(samples)
-        if self._resampler is not None or not self._stages.idle or self._taps.looking or self._input_clock.off_by:
+        if self._resampler is not None or not self._stages.none or self._taps.looking or self._input_clock.off_by:
             return 0
         if self._input_clock.position + frame != self._clock.position(self._hz):
             return 0
         if self._guard is not None:
             calm = min(calm, self._guard.calm_until - self._ring.end)
         for calm_for in self._waiting:
-            calm = 0 if calm_for is None else min(calm, calm_for(samples))
+            calm = 0 if calm_for is None else min(calm, calm_for(samples), CHUNK_SAMPLES)
         return calm
 
     @property

@@ -110,8 +110,7 @@ class EchoGuard:
     def take(self, edge: SpeechEdge, profile: EdgeProfile) -> None:
         """An edge of speech has become sure."""
         if isinstance(edge, SpeechBegan):
-            if self.idle:
-                self._unechoed += self._far_end.played - self._quiet_since
+            self._count_unechoed()
             self._begin(edge, profile)
         elif profile in self._waiting:
             self._forget(edge, profile)
@@ -120,10 +119,12 @@ class EchoGuard:
             self._pass_on(edge, profile)
         self._quiet_since = self._far_end.played
 
-    @property
-    def idle(self) -> bool:
-        """Nothing is heard of which the end is not told."""
-        return not (self._waiting or self._passed)
+    def _count_unechoed(self) -> None:
+        """Count how much the agent has played since nothing is heard any more, if nothing is."""
+        played = self._far_end.played
+        if not (self._waiting or self._passed):
+            self._unechoed += played - self._quiet_since
+        self._quiet_since = played
 
     @property
     def calm_until(self) -> int:
@@ -131,18 +132,18 @@ class EchoGuard:
         if self._waiting:
             return 0
         if self._passed and self._judging():
-            return self._judged_at + self._patience(0) - 1
+            return self._judged_at + self._patience(self._judged_at) - 1
         return _EVER
 
     def begin_again(self) -> None:
         """Speech will be found anew, by other settings: of what waits or was passed on, no end will be told."""
+        self._count_unechoed()
         self._waiting.clear()
         self._passed.clear()
-        self._quiet_since = self._far_end.played
 
     def hear(self, until: int) -> None:
         """The detector has heard everything up to sample `until`: judge again what goes on, if it is time to."""
-        if self.idle or not (self._waiting or self._judging()):
+        if not (self._waiting or (self._passed and self._judging())):
             return
         if until - self._judged_at >= self._patience(until):
             self._judge_again(until)

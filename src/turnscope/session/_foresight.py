@@ -5,19 +5,16 @@ While nobody could tell, they hear many frames at once, ahead of time. What come
 
 from typing import TYPE_CHECKING
 
-from turnscope._errors import ProviderError
-from turnscope.core import Samples
+from turnscope.core import CLOCK_HZ, Samples
 from turnscope.session._blame import blame_transport
+from turnscope.session._listening import CHUNK_SAMPLES
 from turnscope.session._parts import Pace, Part
-from turnscope.transports import ForeseenInput
+from turnscope.transports import ForeseenTransport
 
 if TYPE_CHECKING:
     from turnscope.session._ears import Ears
 
 __all__ = ["Foresight"]
-
-AT_ONCE_S = 0.1
-"""Who waits for audio is told of so much at once, if nothing depends on it."""
 
 
 class Foresight(Part):
@@ -28,7 +25,7 @@ class Foresight(Part):
         source: Gives it.
     """
 
-    def __init__(self, ears: "Ears", source: ForeseenInput) -> None:
+    def __init__(self, ears: "Ears", source: ForeseenTransport) -> None:
         super().__init__()
         self._ears = ears
         self._source = source
@@ -51,15 +48,15 @@ class Foresight(Part):
 
     def _foresee(self, until: float) -> Samples | None:
         """What to hear ahead of time, beside the frame that is due; None where that is to be heard alone."""
-        frame = self._source.frame_samples
-        if until <= self.due:
+        ears, frame = self._ears, self._source.frame_samples
+        if until <= self.due or ears.heard_until - ears.judged_until >= ears.window_samples:
             return None
-        if self._ears.awaited:
-            until = min(until, self.due + AT_ONCE_S)
+        if ears.awaited:
+            until = min(until, self.due + CHUNK_SAMPLES / CLOCK_HZ)
         ahead = self._source.foresee(until)
         if len(ahead) <= frame:
             return None
-        calm = self._ears.calm_for(ahead, frame) // frame * frame
+        calm = ears.calm_for(ahead, frame) // frame * frame
         return ahead[:calm] if calm > frame else None
 
     def _hear_ahead(self, samples: Samples, pace: Pace) -> None:
@@ -67,21 +64,25 @@ class Foresight(Part):
         ears, frame = self._ears, self._source.frame_samples
         begin, start, window = ears.heard_until, ears.judged_until, ears.window_samples
         audio = ears.unjudged(samples)
+        settled = False
         for at in range(0, len(audio) - window + 1, window):
             stop = start + at + window
 
             def settle(stop: int = stop) -> None:
                 """The frame that holds the end of this window is heard, and it is time for it."""
+                nonlocal settled
+                settled = True
                 taken = self._source.take_foreseen(samples[: -(-(stop - begin) // frame) * frame])
                 pace.settle_at(self._source.time_at(taken.start + len(taken.samples)))
                 ears.keep_foreseen(taken, stop)
 
             try:
-                probability = ears.judge(audio[at : at + window])
-            except ProviderError:
-                settle()
+                ears.give_edges(ears.judge(audio[at : at + window]), stop - window, stop, settle)
+            except Exception:
+                if not settled:  # it fails when that frame has come
+                    settle()
                 raise
-            if ears.give_edges(probability, stop - window, stop, settle):
+            if settled:
                 ears.watch()
                 return
         taken = self._source.take_foreseen(samples)

@@ -27,6 +27,7 @@ from turnscope.session._agent import Agent
 from turnscope.session._blame import as_provider_error, blame, open_blamed
 from turnscope.session._clock import SessionClock
 from turnscope.session._ears import Ears
+from turnscope.session._listening import CHUNK_SAMPLES
 from turnscope.session._tapped import Taps
 from turnscope.session._zombies import unblock
 
@@ -34,9 +35,6 @@ __all__ = ["Judging"]
 
 PRE_ROLL = CLOCK_HZ * 3 // 10
 """How much of what precedes the speech a detector is given."""
-
-CHUNK_SAMPLES = CLOCK_HZ // 10
-"""Most audio given to a stream at once."""
 
 
 class Judging:

@@ -23,7 +23,7 @@ from turnscope.session._blame import blame, open_blamed
 if TYPE_CHECKING:
     from turnscope.session._turn import TurnContext
 
-__all__ = ["Listening"]
+__all__ = ["CHUNK_SAMPLES", "Listening"]
 
 CHUNK_SAMPLES = CLOCK_HZ // 10
 """Most audio given to a stream at once."""

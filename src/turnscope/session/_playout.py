@@ -12,7 +12,7 @@ from turnscope.session._far_end import FarEnd
 from turnscope.session._line import Line
 from turnscope.session._parts import Pace, Part
 from turnscope.session._voice import Voice, VoiceNews
-from turnscope.transports import Provenance, Transport
+from turnscope.transports import ForeseenTransport, Provenance, Transport
 
 __all__ = ["Playout"]
 
@@ -57,6 +57,8 @@ class Playout(Part):
             in_flight = min(in_flight, transport.lead_samples)
         self._lead = in_flight // 2 if transport.lead_samples else 0
         self._frame = in_flight - self._lead
+        self._ahead = isinstance(transport, ForeseenTransport) and transport.takes_ahead and not transport.lead_samples
+        """Frames may be played at once, before they are due, where nobody could tell."""
         self._voices: deque[Voice] = deque()
         self._newest: Voice | None = None
         """Whose samples were handed over last."""
@@ -186,7 +188,7 @@ class Playout(Part):
     def matters_at(self) -> float:
         """See `Part.matters_at`."""
         voice = self._voices[0] if self._voices else None
-        if self._resting or voice is None or self._lead:
+        if self._resting or voice is None or not self._ahead:
             return self.due
         return self._clock.trio_time(self._sent + voice.plain_frames(self._frame) * self._frame, self.hz)
 
@@ -221,7 +223,7 @@ class Playout(Part):
 
     def _count(self, voice: Voice, at: int, until: float) -> int:
         """How many samples may be played at once from position `at` on."""
-        if self._lead or self._clock.trio_time(at + self._frame, self.hz) >= until:
+        if not self._ahead or self._clock.trio_time(at + self._frame, self.hz) >= until:
             return self._frame
         count, most = 1, voice.plain_frames(self._frame)
         while count < most and self._clock.trio_time(at + count * self._frame, self.hz) < until:

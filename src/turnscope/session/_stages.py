@@ -29,8 +29,8 @@ class Stages:
         self._waiting: Samples = np.zeros(0, np.float32)
 
     @property
-    def idle(self) -> bool:
-        """There are none, and nothing waits."""
+    def none(self) -> bool:
+        """There are none, and nothing waits for one."""
         return not self._streams and not len(self._waiting)
 
     def process(self, samples: Samples, start: int) -> Samples:

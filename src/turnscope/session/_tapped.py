@@ -38,7 +38,7 @@ from turnscope.session._tap import (
     TapGuard,
     WindowJudged,
 )
-from turnscope.transports import ForeseenInput, InputFrame, Playhead, Transport
+from turnscope.transports import ForeseenTransport, InputFrame, Playhead, Transport
 
 __all__ = ["TappedTransport", "Taps"]
 
@@ -112,7 +112,7 @@ class TappedTransport:
 
 
 class TappedForeseenTransport(TappedTransport):
-    """The same for one that knows beforehand what the caller will say. It lets nobody foresee it: each frame is shown.
+    """The same for one that knows beforehand what the caller will say. Each frame is shown in its time.
 
     Args:
         transport: What it stands for.
@@ -121,20 +121,21 @@ class TappedForeseenTransport(TappedTransport):
         guard: Is shown it.
     """
 
-    def __init__(self, transport: Transport, foreseen: ForeseenInput, clock: SessionClock, guard: TapGuard) -> None:
+    def __init__(self, transport: Transport, foreseen: ForeseenTransport, clock: SessionClock, guard: TapGuard) -> None:
         super().__init__(transport, clock, guard)
         self._foreseen = foreseen
+        self.takes_ahead: bool = False
         self.frame_samples: int = foreseen.frame_samples
         self.time_at: Callable[[int], float] = foreseen.time_at
         self.next_frame_at: Callable[[], float] = foreseen.next_frame_at
         self.take_foreseen: Callable[[Samples], InputFrame] = foreseen.take_foreseen
 
     def take_frame(self) -> InputFrame | None:
-        """See `turnscope.transports.ForeseenInput.take_frame`."""
+        """See `turnscope.transports.ForeseenTransport.take_frame`."""
         return self._shown(self._foreseen.take_frame())
 
     def foresee(self, before: float) -> Samples:
-        """See `turnscope.transports.ForeseenInput.foresee`."""
+        """See `turnscope.transports.ForeseenTransport.foresee`."""
         return np.zeros(0, np.float32)
 
 
@@ -155,7 +156,7 @@ class Taps:
         """A transport that shows what goes through it."""
         if not self._guard.looks:
             return transport
-        if isinstance(transport, ForeseenInput):
+        if isinstance(transport, ForeseenTransport):
             return TappedForeseenTransport(transport, transport, self._clock, self._guard)
         return TappedTransport(transport, self._clock, self._guard)
 

@@ -11,7 +11,7 @@ import trio
 
 from turnscope.core import CLOCK_HZ, Samples, WordTiming
 from turnscope.providers import Resources, SpeechChunk, Transcript, VoiceOptions
-from turnscope.sim._wordcode import LEVEL, LONGEST, encoded_words, read_words
+from turnscope.sim._wordcode import LEVEL, LONGEST, encoded_words, read_words, word_ends
 
 __all__ = ["FakeSTT", "FakeTTS", "FakeVAD"]
 
@@ -96,8 +96,9 @@ class _FakeSTTStream:
 
     def calm_for(self, samples: Samples) -> int:
         """See `turnscope.providers.CalmSTTStream`: nothing comes of audio before a word of it ends."""
-        found = read_words(np.concatenate([self._pending, samples]))
-        return found[0][1] - len(self._pending) - 1 if found else len(samples)
+        before = len(self._pending)
+        ends = (end - before for end in word_ends(np.concatenate([self._pending, samples])))
+        return min((end - 1 for end in ends if end > 0), default=len(samples))
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -15,7 +15,12 @@ _NOTHING: Samples = np.zeros(0, np.float32)
 
 
 class ForeseenCaller(CallerTransport):
-    """A `CallerTransport` that is a `turnscope.transports.ForeseenInput`, too."""
+    """A `CallerTransport` that is a `turnscope.transports.ForeseenTransport`, too."""
+
+    @property
+    def takes_ahead(self) -> bool:
+        """What is sent is only kept; unless there is an echo of it, which is made of each frame."""
+        return self._echo is None
 
     @property
     def frame_samples(self) -> int:
@@ -23,7 +28,7 @@ class ForeseenCaller(CallerTransport):
         return self._frame
 
     def foresee(self, before: float) -> Samples:
-        """See `turnscope.transports.ForeseenInput.foresee`."""
+        """See `turnscope.transports.ForeseenTransport.foresee`."""
         start = self._position
         self._notice_agent_stop(start + self._frame)  # the first of these frames is due: see `take_frame`
         self._place_steps()
@@ -35,7 +40,7 @@ class ForeseenCaller(CallerTransport):
         return self._mix(start, start + count * self._frame) if count else _NOTHING
 
     def take_foreseen(self, samples: Samples) -> InputFrame:
-        """See `turnscope.transports.ForeseenInput.take_foreseen`."""
+        """See `turnscope.transports.ForeseenTransport.take_foreseen`."""
         return self._give(samples)
 
     @property

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import outcome
 import trio
 import trio._core._run as _trio_run
 from trio._core._mock_clock import MockClock as _MockClock
@@ -75,10 +74,24 @@ class _Order(random.Random):
         self._at = now
         state = zlib.crc32(f"{self._name} {now!r} {self._drawn}".encode())
         for last in range(count - 1, 0, -1):
-            # The generator of D. E. Knuth's MMIX; its upper bits are the better ones.
-            state = (state * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
+            state = _stirred(state)
             other = (state >> 33) % (last + 1)
             x[last], x[other] = x[other], x[last]
+
+
+def _stirred(state: int) -> int:
+    """The next of a sequence of 64-bit numbers, of which the upper bits are as good as drawn.
+
+    A checksum is not: two that differ in one sign differ in the same bits whatever else there is. The multiplications
+    are those of SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+    """
+    state = (state + 0x9E3779B97F4A7C15) & _MASK
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    return state ^ (state >> 31)
+
+
+_MASK = (1 << 64) - 1
 
 
 @contextmanager
@@ -179,6 +192,8 @@ class _Driven:
     task: trio.lowlevel.Task
     place: float
     """Its place among parts that are due at the same time."""
+    failure: BaseException | None = None
+    """What its last act has raised."""
 
 
 @_MockClock.register  # Trio asks for one of its own before it has a clock jump, and lets none be derived
@@ -190,10 +205,10 @@ class _DrivingClock(trio.abc.Clock):
     Args:
         seed: For what is drawn.
         coalesce: Whether parts may act ahead of time where that matters to nobody.
-        look: Is called now and then, however few steps tasks take.
+        look: Is told now and then, however few steps tasks take, what goes on.
     """
 
-    def __init__(self, seed: int, coalesce: bool, look: Callable[[], None]) -> None:
+    def __init__(self, seed: int, coalesce: bool, look: Callable[[str], None]) -> None:
         self._now = 0.0
         self._seed = seed
         self._coalesce = coalesce
@@ -234,6 +249,7 @@ class _DrivingClock(trio.abc.Clock):
                 runner.deadlines.expire(self._now)
             else:
                 return
+        runner.deadlines.expire(self._now)  # as Trio does before any batch, if time has come that far in an act
 
     # Parts
 
@@ -247,15 +263,23 @@ class _DrivingClock(trio.abc.Clock):
             self._driven.remove(driven)
             return trio.lowlevel.Abort.SUCCEEDED
 
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        try:
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        finally:
+            if driven.failure is not None:
+                raise driven.failure
 
     def settle_at(self, time: float) -> None:
-        """See `turnscope.session.Pace`."""
+        """See `turnscope.session.Pace`.
+
+        What the others do until then wakes nobody: no part may act beyond the time at which another one's acts matter.
+        """
         acting = self._acting
         assert acting is not None
         while (first := self._first(acting)) is not None and (self._due(first), first.place) < (time, acting.place):
             self._now = self._due(first)
             self._act(first, time)
+        assert time >= self._now
         self._now = time
 
     def _first(self, other_than: _Driven | None = None) -> _Driven | None:
@@ -279,14 +303,15 @@ class _DrivingClock(trio.abc.Clock):
     def _act(self, driven: _Driven, until: float) -> None:
         self._acts += 1
         if not self._acts & 0xFF:
-            self._look()
+            self._look(f"the part of task {driven.task.name!r} kept acting")
         context, acting = _trio_run.GLOBAL_RUN_CONTEXT, self._acting
         context.task, self._acting = driven.task, driven
         try:
             if not driven.task.context.run(driven.part.act, until, self):
-                self._end(driven, outcome.Value(None))
-        except Exception as error:
-            self._end(driven, outcome.Error(error))
+                self._end(driven)
+        except BaseException as error:  # whatever it is, it belongs to the task
+            driven.failure = error
+            self._end(driven)
         finally:
             self._acting = acting
             if acting is None:
@@ -294,14 +319,14 @@ class _DrivingClock(trio.abc.Clock):
             else:
                 context.task = acting.task
 
-    def _end(self, driven: _Driven, result: outcome.Outcome[None]) -> None:
+    def _end(self, driven: _Driven) -> None:
         if driven in self._driven:  # else its own act has cancelled the task that waits for it
             self._driven.remove(driven)
-            trio.lowlevel.reschedule(driven.task, result)
+            trio.lowlevel.reschedule(driven.task)
 
     def _draw(self, what: float) -> float:
         """From 0 to less than 1, the same for the same seed."""
-        return zlib.crc32(f"{self._seed} {what!r}".encode()) / (1 << 32)
+        return (_stirred(zlib.crc32(f"{self._seed} {what!r}".encode())) >> 33) / (1 << 31)
 
 
 def run_virtual(
@@ -326,7 +351,7 @@ def run_virtual(
     """
     compute = compute or VirtualCompute()
     compute.begin()
-    clock = _DrivingClock(seed, coalesce, lambda: watchdog.look("a part of a session kept acting"))
+    clock = _DrivingClock(seed, coalesce, lambda meanwhile: watchdog.look(meanwhile))
     watchdog = _Watchdog(clock, compute)
     result: list[T] = []
 

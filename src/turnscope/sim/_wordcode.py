@@ -12,7 +12,7 @@ import numpy as np
 
 from turnscope.core import CLOCK_HZ, Samples, WordTiming
 
-__all__ = ["LEVEL", "LONGEST", "encode_words", "encoded_words", "read_words"]
+__all__ = ["LEVEL", "LONGEST", "encode_words", "encoded_words", "read_words", "word_ends"]
 
 LEVEL = 0.25
 """Absolute value of every sample of a word."""
@@ -103,6 +103,20 @@ def read_words(samples: Samples, start: int = 0) -> list[tuple[str, int]]:
         words.append((data.decode(errors="replace"), start + stop))
         position = stop
     return words
+
+
+def word_ends(samples: Samples) -> list[int]:
+    """The samples after which a word could be read of `samples`, or of any beginning of them."""
+    signs = (samples > 0).view(np.uint8)
+    raw = signs.tobytes()
+    ends: list[int] = []
+    found = -1
+    while (found := raw.find(_SYNC_BYTES, found + 1)) >= 0:
+        body = found + len(_SYNC)
+        length = _byte(signs, body)
+        if length is not None and body + 8 + 8 * length <= len(signs):
+            ends.append(body + 8 + 8 * length)
+    return ends
 
 
 def _byte(signs: "np.typing.NDArray[np.uint8]", at: int) -> int | None:

@@ -3,11 +3,11 @@
 from turnscope.transports._files import read_audio, read_channels, write_wav
 from turnscope.transports._memory import MemoryCaller, MemoryTransport, OutputCleared, OutputFrame, memory_pair
 from turnscope.transports._packets import PacketCaller, PacketInput, PacketTransport, packet_pair
-from turnscope.transports._protocols import ForeseenInput, InputFrame, Playhead, Provenance, Transport
+from turnscope.transports._protocols import ForeseenTransport, InputFrame, Playhead, Provenance, Transport
 from turnscope.transports._wav import WavTransport
 
 __all__ = [
-    "ForeseenInput",
+    "ForeseenTransport",
     "InputFrame",
     "MemoryCaller",
     "MemoryTransport",

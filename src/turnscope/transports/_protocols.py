@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from turnscope.core import Samples
 
-__all__ = ["ForeseenInput", "InputFrame", "Playhead", "Provenance", "Transport"]
+__all__ = ["ForeseenTransport", "InputFrame", "Playhead", "Provenance", "Transport"]
 
 Provenance = Literal["measured", "acknowledged", "estimated"]
 """How it is known what the caller has heard: by the device itself, by the far end's word, or by arithmetic."""
@@ -106,11 +106,19 @@ class Transport(Protocol):
 
 
 @runtime_checkable
-class ForeseenInput(Protocol):
-    """What a transport can do, too, if it knows beforehand what the caller will say, as that of a script does.
+class ForeseenTransport(Protocol):
+    """What a `Transport` can do, too, if it knows beforehand what the caller will say, as that of a script does.
 
     Where time is not real, a session asks such a one for its frames instead of waiting for each of them.
     """
+
+    @property
+    def takes_ahead(self) -> bool:
+        """Whether `Transport.send` may be given at once, ahead of time, what would be sent in frames one by one.
+
+        It is only given what is heard to its end, as things stand.
+        """
+        ...
 
     @property
     def frame_samples(self) -> int:
