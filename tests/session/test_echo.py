@@ -115,7 +115,8 @@ def test_what_waits_is_forgotten_when_speech_is_to_be_found_anew() -> None:
     assert len(passed) == 1
 
 
-def test_after_a_second_without_an_echo_a_short_word_is_not_said_to_be_one() -> None:
+@pytest.mark.parametrize("found_anew", [False, True])
+def test_after_a_second_without_an_echo_a_short_word_is_not_said_to_be_one(found_anew: bool) -> None:
     ring, far_end = RingBuffer(48_000), FarEnd(16_000)
     told: list[tuple[float, int]] = []
     guard = EchoGuard(
@@ -130,6 +131,8 @@ def test_after_a_second_without_an_echo_a_short_word_is_not_said_to_be_one() -> 
     far_end.play(0, noise)
     ring.write(np.zeros(24_000, np.float32))
     guard.hear(24_000)
+    if found_anew:
+        guard.begin_again()
     ring.write(noise[24_000:])  # as clear an echo as can be
     guard.take(SpeechBegan(24_000, 24_800, 0.9, 24_000), "barge_in")
     guard.hear(24_000 + 4800)

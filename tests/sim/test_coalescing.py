@@ -1,22 +1,28 @@
 """Frames that are handled many at once: the call is the same as with frames one by one, to the sample."""
 
+import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import trio
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.session.calls import AGENT, agent, barge_in, cough, speech
 from tests.sim.random_calls import random_call
-from turnscope import ProviderError
-from turnscope.core import Decided, Samples
+from turnscope import ProtocolError, ProviderError
+from turnscope.core import Decided, Samples, SpeechEdgeSettings
+from turnscope.observe import Recorder
 from turnscope.providers import STTStream, Transcript
+from turnscope.session import Session, open_runtime, open_session
 from turnscope.sim import (
+    LEVEL,
     AgentSays,
     AgentWords,
     Background,
@@ -28,10 +34,16 @@ from turnscope.sim import (
     Moment,
     Play,
     Step,
+    VirtualCompute,
+    encode_words,
+    read_words,
+    run_virtual,
     simulate,
 )
+from turnscope.sim._wordcode import word_ends
 from turnscope.testing import PlannedCall
 from turnscope.testing.strategies import agents, call_settings, conversations, lines
+from turnscope.transports import InputFrame, Playhead
 
 ANCHORS = (
     "call",
@@ -152,15 +164,25 @@ def test_sound_in_the_background_is_mixed_to_the_same_bits() -> None:
 
 
 class _FailsLate(FakeVAD):
+    """Raises an error at its 150th window, or gives what is no probability."""
+
+    def __init__(self, gives: float | None) -> None:
+        super().__init__(0.02)
+        self._gives = gives
+        self._windows = 0
+
     def process(self, window: Samples) -> float:
-        self.windows = getattr(self, "windows", 0) + 1
-        if self.windows == 150:
+        self._windows += 1
+        if self._windows < 150:
+            return super().process(window)
+        if self._gives is None:
             raise ValueError("cannot go on")
-        return super().process(window)
+        return self._gives
 
 
+@pytest.mark.parametrize("gives", [None, 1.5, math.nan])
 @pytest.mark.parametrize("coalesce", [True, False])
-def test_a_detector_that_fails_in_frames_to_come_fails_when_they_have_come(coalesce: bool) -> None:
+def test_a_detector_that_fails_in_frames_to_come_fails_when_they_have_come(coalesce: bool, gives: float | None) -> None:
     ended: list[float] = []
 
     async def watch(session: object) -> None:
@@ -169,8 +191,8 @@ def test_a_detector_that_fails_in_frames_to_come_fails_when_they_have_come(coale
         finally:
             ended.append(trio.current_time())
 
-    with pytest.raises(ProviderError, match="cannot go on"):
-        simulate(agent(vad=_FailsLate(0.02)), [HangUp(Moment(9.0))], drive=watch, coalesce=coalesce)
+    with pytest.raises((ProviderError, ProtocolError), match=r"cannot go on|a probability of speech"):
+        simulate(agent(vad=_FailsLate(gives)), [HangUp(Moment(9.0))], drive=watch, coalesce=coalesce)
     assert ended == [3.0]
 
 
@@ -209,3 +231,99 @@ def test_a_recognizer_that_promises_nothing_is_given_each_frame_when_it_has_come
         heard.append(stt.heard)
     assert heard[0] == heard[1]
     assert len(heard[0]) > 50
+
+
+@pytest.mark.parametrize("handed_over_at", [1.0, 1.041, 1.5])
+def test_what_a_hand_over_to_smaller_windows_leaves_unjudged_is_judged_in_its_time(handed_over_at: float) -> None:
+    first = agent(vad=FakeVAD(0.05))
+    second = replace(first, name="other", vad=FakeVAD(0.01), barge_in_edges=SpeechEdgeSettings(min_speech_s=0.01))
+
+    async def hand_over(session: Session) -> None:
+        await trio.sleep(handed_over_at)
+        await session.hand_over(second)
+
+    script: list[Step] = [speech("two lattes please.", 1.0), HangUp(Moment(2.0))]
+    assert same(*(simulate(first, script, drive=hand_over, coalesce=coalesce) for coalesce in (True, False)))
+
+
+class _OwnTransport:
+    """Plays at once whatever it is given, and says that it may not be given anything ahead."""
+
+    input_hz = output_hz = 16_000
+    lead_samples = 0
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[float, int]] = []
+
+    async def receive(self) -> InputFrame | None:
+        await trio.sleep_forever()
+
+    def send(self, samples: Samples, response_id: str) -> None:
+        self.sent.append((trio.current_time(), len(samples)))
+
+    def clear(self, response_id: str) -> None: ...
+
+    def playhead(self) -> Playhead:
+        return Playhead(sum(length for _, length in self.sent), "estimated")
+
+    def close(self) -> None: ...
+
+
+def test_a_transport_that_does_not_say_that_it_knows_the_call_is_given_each_frame_when_it_is_due() -> None:
+    transport = _OwnTransport()
+
+    async def main(compute: VirtualCompute) -> None:
+        async with (
+            open_runtime(compute=compute) as runtime,
+            open_session(AGENT, transport, runtime=runtime) as session,
+        ):
+            await (await session.say("Your order is two lattes, and it is ready soon.")).wait_for_playout()
+
+    run_virtual(main, seed=0)
+    assert max(length for _, length in transport.sent) == 320
+    assert len({time for time, _ in transport.sent}) == len(transport.sent) > 50
+
+
+@pytest.mark.parametrize("frame_s", [0.02, 0.03, 0.06])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_calls_with_an_echo_and_recorded_calls_are_the_same(tmp_path: Path, frame_s: float, recorded: bool) -> None:
+    echo = np.array([0.0] * 100 + [0.1, 0.05], np.float32)
+    calls = [
+        simulate(
+            AGENT,
+            barge_in(),
+            frame_s=frame_s,
+            echo=None if recorded else echo,
+            recorder=Recorder(tmp_path / str(coalesce)) if recorded else None,
+            coalesce=coalesce,
+        )
+        for coalesce in (True, False)
+    ]
+    assert same(*calls)
+    if recorded:
+        logs = [(tmp_path / str(coalesce) / "log.jsonl").read_text().splitlines()[1:] for coalesce in (True, False)]
+        assert logs[0] == logs[1]
+
+
+@given(st.data())
+@call_settings(max_examples=30)
+def test_a_fake_recognizer_never_stays_calm_beyond_a_word_that_can_be_read(data: st.DataObject) -> None:
+    """Also where two voices, mixed, spell what neither has said."""
+    voices = [
+        encode_words(data.draw(st.sampled_from(["two", "stop now", "x" * 200])), words_per_s=5)[0] for _ in range(2)
+    ]
+    offset = data.draw(st.integers(0, 2000))
+    mixed = np.zeros(max(len(voices[0]), offset + len(voices[1])), np.float32)
+    mixed[: len(voices[0])] += voices[0]
+    mixed[offset : offset + len(voices[1])] += voices[1]
+    calm = min((end - 1 for end in word_ends(mixed)), default=len(mixed))
+    assert read_words(mixed[:calm]) == []
+    for start in range(0, calm, 97):
+        assert read_words(mixed[:start]) == []
+
+
+def test_a_word_within_what_looks_like_a_longer_one_is_seen_coming() -> None:
+    longer, word = (encode_words(text, words_per_s=50, gap_s=0)[0] for text in ("x" * 255, "stop"))
+    audio = np.concatenate([longer[:32], word, np.full(2040, LEVEL, np.float32)])
+    assert read_words(audio[: 32 + len(word)]) == [("stop", 32 + len(word))]
+    assert min(word_ends(audio)) == 32 + len(word)
