@@ -32,6 +32,17 @@ def test_the_guilty_line_is_printed_and_the_command_fails(capsys: pytest.Capture
     assert shown.err == "turnscope: error: 1 fault found\n"
 
 
+def test_a_class_is_audited_as_what_it_makes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "turnscope.sim:FakeVAD", "--most", "2"]) == 0
+    assert main(["audit", "turnscope.sim:FakeSTT", "--most", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[::2]] == ["fake-vad (VAD)", "fake-stt (STT)"]
+    assert lines[1::2] == ["Nothing is wrong."] * 2
+    assert main(["audit", "turnscope.sim:Moment"]) == 2
+    complaint = "turnscope.sim:Moment: must be callable without arguments: missing a required argument: 'after_s'"
+    assert capsys.readouterr().err == f"turnscope: error: {complaint}\n"
+
+
 def test_the_providers_of_a_scenario_can_be_audited(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(FAKES), "--most", "3", "--text", "A latte."]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -138,6 +138,24 @@ def test_a_recording_does_not_share_its_folder_with_the_call(tmp_path: Path, cap
     assert not (tmp_path / "out").exists()
 
 
+def test_a_policy_that_would_have_decided_alike_on_other_grounds_is_told_as_that(
+    tmp_path: Path, capsys: Output
+) -> None:
+    scenario, out, folder = ROOT / "examples/fakes/reactive.scenario.toml", tmp_path / "out", tmp_path / "r"
+    assert main(["simulate", str(scenario), "--out", str(out), "--record", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(["replay", str(folder), "--set", "interruption.min_words=2"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "3 times the caller spoke; 0 would have gone differently",
+        "decided alike, on other grounds: at 6.060 s, was backchannel; would be 0 of 2 words",
+    ]
+
+
+def test_the_recordings_in_a_folder_are_named(folder: Path, capsys: Output) -> None:
+    assert main(["replay", str(folder.parent)]) == 2
+    assert capsys.readouterr().err.endswith("so this is no recording; there are recordings in its folders r\n")
+
+
 def test_a_folder_without_a_recording_is_refused(tmp_path: Path, capsys: Output) -> None:
     assert main(["replay", str(tmp_path)]) == 2
     assert "this is no recording" in capsys.readouterr().err

@@ -72,7 +72,13 @@ def _run(options: argparse.Namespace) -> str | None:
 def _given(subject: str) -> object:
     if ":" in subject and not Path(subject).exists():
         found = load_object(subject)
-        return found() if inspect.isroutine(found) else found
+        if not (inspect.isroutine(found) or inspect.isclass(found)):
+            return found
+        try:
+            inspect.signature(found).bind()
+        except TypeError as error:
+            raise ConfigError(f"{subject}: must be callable without arguments: {error}") from error
+        return found()
     return load_scenario(subject).agent
 
 

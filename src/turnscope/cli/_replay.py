@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from turnscope.cli._files import write_file
-from turnscope.core import CLOCK_HZ, Emit, Failed, Order
+from turnscope.core import CLOCK_HZ, Decided, Emit, Failed, Order
 from turnscope.observe import Recording, load_recording, timeline_html
 from turnscope.sim import (
     Compared,
@@ -107,16 +107,24 @@ def _check(recording: Recording, again: Replay) -> str | None:
     return "not what was recorded: another version of Turnscope, or a damaged recording"
 
 
+def _pair(difference: Difference) -> tuple[Order | None, Order | None]:
+    """The first two orders that differ."""
+    return next((was, now) for was, now in zip_longest(difference.was, difference.now) if was != now)
+
+
+def _ground(order: Order | None) -> object:
+    """Why something was decided, where an order tells that; else all that it tells."""
+    return order.event.evidence if isinstance(order, Emit) and isinstance(order.event, Decided) else order
+
+
 def _difference(difference: Difference) -> str:
     at, told = _time(difference.item.sample), type(difference.item).__name__
-    pairs = zip_longest(difference.was, difference.now)
-    was, now = next((was, now) for was, now in pairs if was != now)
+    was, now = _pair(difference)
     return f"{at}  input {difference.index}, {told}: was {was or 'nothing'}; now {now or 'nothing'}"
 
 
-def _orders(orders: tuple[Order, ...]) -> str:
-    names = [type(order.event).__name__ if isinstance(order, Emit) else type(order).__name__ for order in orders]
-    return ", ".join(names) or "nothing"
+def _names(orders: tuple[Order, ...]) -> list[str]:
+    return [type(order.event).__name__ if isinstance(order, Emit) else type(order).__name__ for order in orders]
 
 
 def _told(again: Replay) -> Iterator[str]:
@@ -124,11 +132,18 @@ def _told(again: Replay) -> Iterator[str]:
     yield f"{len(again.compared)} times the caller spoke; {len(changed)} would have gone differently"
     for each in changed:
         yield from _compared(each)
-    if again.differences and not changed:
-        first = again.differences[0]
-        yield f"{_time(first.item.sample)}  other orders: was {_orders(first.was)}; would be {_orders(first.now)}"
-    if again.differences:
-        yield f"from {_time(_parting(again))} on it would have been another conversation"
+    if not again.differences:
+        return
+    first = again.differences[0]
+    alike = _names(first.was) == _names(first.now)
+    if alike and not changed:
+        was, now = map(_ground, _pair(first))
+        yield f"decided alike, on other grounds: at {_time(first.item.sample)}, was {was}; would be {now}"
+        return
+    if not changed:
+        before, after = (", ".join(_names(orders)) or "nothing" for orders in (first.was, first.now))
+        yield f"{_time(first.item.sample)}  other orders: was {before}; would be {after}"
+    yield f"from {_time(_parting(again))} on it would have been another conversation"
 
 
 def _parting(again: Replay) -> int:

@@ -182,7 +182,9 @@ def load_recording(folder: str | os.PathLike[str]) -> Recording:
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file, so this is no recording") from None
+        within = ", ".join(sorted(log.parent.name for log in Path(folder).glob(f"*/{LOG}")))
+        others = f"; there are recordings in its folders {within}" if within else ""
+        raise ConfigError(f"{path}: there is no such file, so this is no recording{others}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     reader = _Reader(Path(folder))
