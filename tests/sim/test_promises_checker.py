@@ -55,6 +55,12 @@ def call() -> Call:
     return simulate(AGENT, barge_in(), seed=1)
 
 
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_a_call_on_the_wall_clock_which_begins_a_moment_after_its_session_keeps_every_promise() -> None:
+    assert broken_promises(simulate(AGENT, barge_in(), realtime=True)) == []
+
+
 def rewritten(call: Call, rewrite: Callable[[Record], list[Record]]) -> Call:
     """The call with each of its records replaced by what `rewrite` makes of it."""
     return with_records(call, [new for record in call.records for new in rewrite(record)])

@@ -30,6 +30,7 @@ from turnscope.core import (
     TurnJoined,
     TurnStarted,
     UtteranceDismissed,
+    to_samples,
 )
 from turnscope.session import Record
 from turnscope.sim._floor_promises import MADE_WAY, broken_floor_promises
@@ -38,6 +39,10 @@ from turnscope.sim._tool_promises import broken_tool_promises
 from turnscope.sim._wordcode import read_words
 
 __all__ = ["broken_promises"]
+
+MOST_APART = to_samples(0.02)
+
+_SOUNDS = (SpeechStartsPlaying, FillerBegins)
 
 
 def broken_promises(call: Call) -> list[str]:
@@ -126,14 +131,14 @@ def _guesses(records: tuple[Record, ...]) -> Iterator[str]:
 
 def _silence(call: Call) -> Iterator[str]:
     shut: set[int] = set()
+    apart = _clocks_apart(call)
     for index, event in enumerate(call.events):
         if isinstance(event, SpeechStartsPlaying | FillerBegins) and event.turn_id in shut:
             yield f"turn {event.turn_id} was heard after its gate had shut"
         if isinstance(event, GateShut):
             shut.add(event.turn_id)
             silent_from = event.sample if event.silence is None else max(event.silence, event.sample)
-            sounds = (SpeechStartsPlaying, FillerBegins)
-            following = (later.sample for later in call.events[index:] if isinstance(later, sounds))
+            following = (later.sample - apart for later in call.events[index:] if isinstance(later, _SOUNDS))
             audible = np.flatnonzero(call.agent[silent_from : next(following, None)])
             if event.silence is not None and len(audible):
                 yield f"sample {silent_from + audible[0]} was heard after turn {event.turn_id} had been silenced"
@@ -156,6 +161,13 @@ def _joins(records: tuple[Record, ...]) -> Iterator[str]:
                 answering.pop(turn_id, None)
             case _:
                 pass
+
+
+def _clocks_apart(call: Call) -> int:
+    """How much earlier the track has what events tell: in real time, a call begins a moment after its session."""
+    audible = np.flatnonzero(call.agent)
+    told = next((event.sample for event in call.events if isinstance(event, _SOUNDS)), None)
+    return 0 if told is None or not len(audible) else min(max(told - int(audible[0]), 0), MOST_APART)
 
 
 def _states(events: tuple[Event, ...]) -> Iterator[str]:
