@@ -81,13 +81,14 @@ def with_other_anchors(script: Sequence[Step], seed: int) -> list[Step]:
 def differs(seed: int) -> bool:
     """Whether the random call of this seed is another one with frames one by one."""
     drawn = random_call(seed)
+    frame_s = random.Random(seed).choice([drawn.frame_s, drawn.frame_s, 0.005, 0.03, 0.06])
     script = drawn.script if seed % 2 else with_other_anchors(drawn.script, seed)
     calls = [
         simulate(
             drawn.agent,
             script,
             seed=drawn.seed,
-            frame_s=drawn.frame_s,
+            frame_s=frame_s,
             drive=drawn.drive,
             max_s=30.0,
             coalesce=coalesce,
