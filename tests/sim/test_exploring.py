@@ -107,7 +107,7 @@ def test_each_case_is_what_its_name_says() -> None:
     assert len(added.placed) == len(planted.SCRIPT) + 1
     assert added.placed[-1].start == 50_000
 
-    cut = rehearsal.hold(Case(seed=1, awaits=100, way="tests.sim.test_exploring:interrupts_itself")).call
+    cut = rehearsal.hold(Case(seed=1, awaits=60, way="tests.sim.test_exploring:interrupts_itself")).call
     assert cut is not None
     assert isinstance(cut.turns[0].outcome, Interrupted)
     assert cut.turns[0].outcome.cause.reason == "by name"

@@ -11,7 +11,7 @@ import trio
 
 from turnscope.core import CLOCK_HZ, Samples, WordTiming
 from turnscope.providers import Resources, SpeechChunk, Transcript, VoiceOptions
-from turnscope.sim._wordcode import LEVEL, LONGEST, encoded_words, read_words, word_ends
+from turnscope.sim._wordcode import LEVEL, encoded_words, read_words, unread_from, word_ends
 
 __all__ = ["FakeSTT", "FakeTTS", "FakeVAD"]
 
@@ -84,7 +84,7 @@ class _FakeSTTStream:
         self._out.close()
 
     async def send_audio(self, samples: Samples) -> None:
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._pending = np.concatenate([self._pending, samples])
         self._received += len(samples)
         found = read_words(self._pending)
@@ -92,7 +92,7 @@ class _FakeSTTStream:
             self._words += [word for word, _ in found]
             self._pending = self._pending[found[-1][1] :]
             self._put(is_final=False, latency_s=self._interim_latency_s)
-        self._pending = self._pending[-LONGEST:]
+        self._pending = self._pending[unread_from(self._pending) :]
 
     def calm_for(self, samples: Samples) -> int:
         """See `turnscope.providers.CalmSTTStream`: nothing comes of audio before a word of it ends."""

@@ -5,6 +5,7 @@ hears a word to its end can read it; whoever hears less cannot. Level changes do
 pitch changes with every syllable of 20 ms, differently in each text, so that two voices do not sound like one.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from zlib import crc32
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from turnscope.core import CLOCK_HZ, Samples, WordTiming
 
-__all__ = ["LEVEL", "LONGEST", "encode_words", "encoded_words", "read_words", "word_ends"]
+__all__ = ["LEVEL", "encode_words", "encoded_words", "read_words", "unread_from", "word_ends"]
 
 LEVEL = 0.25
 """Absolute value of every sample of a word."""
@@ -23,9 +24,6 @@ _HALF_PERIODS = np.array([5, 7, 9, 12, 16, 22, 30])
 
 _SYNC = np.array([1, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0], dtype=np.uint8)
 _SYNC_BYTES = _SYNC.tobytes()
-
-LONGEST = len(_SYNC) + 8 + 8 * 255
-"""Samples of the longest spelling: a word of which more lies behind has been heard, or will never be."""
 
 
 def _spelled(word: str) -> Samples:
@@ -107,16 +105,24 @@ def read_words(samples: Samples, start: int = 0) -> list[tuple[str, int]]:
 
 def word_ends(samples: Samples) -> list[int]:
     """The samples after which a word could be read of `samples`, or of any beginning of them."""
+    return [stop for _, stop in _candidates(samples) if stop is not None and stop <= len(samples)]
+
+
+def unread_from(samples: Samples) -> int:
+    """Where that begins of which a word might still be read when more comes behind `samples`."""
+    begun = (start for start, stop in _candidates(samples) if stop is None or stop > len(samples))
+    return next(begun, max(len(samples) - len(_SYNC) + 1, 0))
+
+
+def _candidates(samples: Samples) -> Iterator[tuple[int, int | None]]:
+    """Where words might begin, and the sample after each, if so much is there that this is known."""
     signs = (samples > 0).view(np.uint8)
     raw = signs.tobytes()
-    ends: list[int] = []
     found = -1
     while (found := raw.find(_SYNC_BYTES, found + 1)) >= 0:
         body = found + len(_SYNC)
         length = _byte(signs, body)
-        if length is not None and body + 8 + 8 * length <= len(signs):
-            ends.append(body + 8 + 8 * length)
-    return ends
+        yield found, None if length is None else body + 8 + 8 * length
 
 
 def _byte(signs: "np.typing.NDArray[np.uint8]", at: int) -> int | None:
