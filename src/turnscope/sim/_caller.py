@@ -139,7 +139,8 @@ class CallerTransport:
         self._quiet_from = 0
         """Sample after the last one that the caller gives, as far as it is placed."""
         self._hang_up_at: int | None = None
-        self._user: list[Samples] = []
+        self._user: list[tuple[int, Samples]] = []
+        """What was given that is not silent, and where it begins."""
         self._agent: list[tuple[int, Samples]] = []
         self._starts: list[int] = []
         self._stops: list[int] = []
@@ -185,7 +186,8 @@ class CallerTransport:
 
     def _give(self, samples: Samples) -> InputFrame:
         start, self._position = self._position, self._position + len(samples)
-        self._user.append(samples)
+        if samples.any():  # most of a call is silence: memory for it is kept by nobody, and not touched in `tracks`
+            self._user.append((start, samples))
         if self._sounding:
             self._sounding = [sound for sound in self._sounding if sound[0] + len(sound[1]) > self._position]
         return InputFrame(samples, start)
@@ -237,13 +239,9 @@ class CallerTransport:
     def tracks(self) -> tuple[Samples, Samples]:
         """What the caller and what the agent gave, on one clock and of one length."""
         length = max(self._position, self._sent_until)
-        user, agent = np.empty(length, np.float32), np.empty(length, np.float32)
-        user.fill(0)  # numpy has large pages for what is empty at first, and touching small ones took most of the time
-        agent.fill(0)
-        position = 0
-        for samples in self._user:
-            user[position : position + len(samples)] = samples
-            position += len(samples)
+        user, agent = np.zeros(length, np.float32), np.zeros(length, np.float32)
+        for at, samples in self._user:
+            user[at : at + len(samples)] = samples
         for at, samples in self._agent:
             agent[at : at + len(samples)] = samples
         return user, agent

@@ -148,23 +148,18 @@ class _Watchdog(trio.abc.Instrument):
     def __init__(self, clock: trio.abc.Clock, compute: VirtualCompute) -> None:
         self._clock = clock
         self._compute = compute
-        self._steps = 0
-        self._waits = 0
+        self._rounds = 0
         self._virtual = -1.0
         self._since: float | None = None
         self.scope = trio.CancelScope()
         self.culprit = ""
 
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._waits = 0
-        self._steps += 1
-        if not self._steps & 0xFF:
-            self.look(f"task {task.name!r} kept running")
-
     def before_io_wait(self, timeout: float) -> None:
-        self._waits += 1
-        if not self._waits & 0xFF:
-            self.look("every task waited for what never came")
+        """See `trio.abc.Instrument`. It comes before every batch of steps, too."""
+        self._rounds += 1
+        if not self._rounds & 0xFF:
+            ready = _trio_run.GLOBAL_RUN_CONTEXT.runner.runq
+            self.look(f"task {ready[0].name!r} kept running" if ready else "every task waited for what never came")
 
     def look(self, meanwhile: str) -> None:
         """See whether time goes on."""
