@@ -8,8 +8,17 @@ from tests.sim import guilty
 from turnscope.cli import main
 from turnscope.providers import LLM
 from turnscope.session import Tool
+from turnscope.sim import FakeSTT, FakeVAD
 
 FAKES = Path(__file__).parent.parent.parent / "examples" / "fakes" / "interrupted.scenario.toml"
+
+
+class OwnVAD(FakeVAD):
+    """It is made without arguments."""
+
+
+class OwnSTT(FakeSTT):
+    """So is it."""
 
 
 def make_guilty() -> LLM:
@@ -33,13 +42,13 @@ def test_the_guilty_line_is_printed_and_the_command_fails(capsys: pytest.Capture
 
 
 def test_a_class_is_audited_as_what_it_makes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "turnscope.sim:FakeVAD", "--most", "2"]) == 0
-    assert main(["audit", "turnscope.sim:FakeSTT", "--most", "2"]) == 0
+    assert main(["audit", "tests.cli.test_audit:OwnVAD", "--most", "2"]) == 0
+    assert main(["audit", "tests.cli.test_audit:OwnSTT", "--most", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[::2]] == ["fake-vad (VAD)", "fake-stt (STT)"]
     assert lines[1::2] == ["Nothing is wrong."] * 2
-    assert main(["audit", "turnscope.sim:Moment"]) == 2
-    complaint = "turnscope.sim:Moment: must be callable without arguments: missing a required argument: 'after_s'"
+    assert main(["audit", "tests.sim.guilty:GuiltyLLM"]) == 2
+    complaint = "tests.sim.guilty:GuiltyLLM: must be callable without arguments: missing a required argument: 'give'"
     assert capsys.readouterr().err == f"turnscope: error: {complaint}\n"
 
 
