@@ -42,7 +42,7 @@ def test_trio_still_has_the_names_that_the_clock_needs() -> None:
         assert trio_run.GLOBAL_RUN_CONTEXT.task is trio.lowlevel.current_task()
 
     async def within(compute: VirtualCompute) -> None:
-        with trio.move_on_at(7.0):
+        with trio.move_on_after(7.0):
             await main(compute)
 
     run_virtual(within, seed=0)

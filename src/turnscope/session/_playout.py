@@ -47,6 +47,7 @@ class Playout(Part):
 
     def __init__(self, transport: Transport, clock: SessionClock, far_end: FarEnd) -> None:
         super().__init__()
+        self.due: float = -NEVER
         self._clock = clock
         self._line = Line(transport, clock)
         self.far_end: FarEnd = far_end

@@ -304,7 +304,7 @@ class _DrivingClock(trio.abc.Clock):
         try:
             if not driven.task.context.run(driven.part.act, until, self):
                 self._end(driven)
-        except BaseException as error:  # whatever it is, it belongs to the task
+        except BaseException as error:  # noqa: ASYNC103 -- whatever it is, it belongs to the task, which raises it
             driven.failure = error
             self._end(driven)
         finally:

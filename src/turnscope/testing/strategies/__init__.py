@@ -7,8 +7,8 @@ from turnscope._errors import ConfigError
 
 try:
     import hypothesis as _hypothesis
-except ImportError as error:
-    raise ConfigError('strategies: Hypothesis is not installed: pip install "turnscope[hypothesis]"') from error
+except ImportError as _error:
+    raise ConfigError('strategies: Hypothesis is not installed: pip install "turnscope[hypothesis]"') from _error
 
 from turnscope.testing.strategies._agents import agents, fake_llms, fake_stts, fake_ttss, slow_tools
 from turnscope.testing.strategies._conversations import conversations
