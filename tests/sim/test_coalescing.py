@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.session.calls import AGENT, agent, barge_in, cough, speech
 from tests.sim.random_calls import random_call
 from turnscope import ProtocolError, ProviderError
-from turnscope.core import Decided, Samples, SpeechEdgeSettings
+from turnscope.core import Decided, Samples, SpeechBegins, SpeechEdgeSettings
 from turnscope.observe import Recorder
 from turnscope.providers import STTStream, Transcript
 from turnscope.session import Session, open_runtime, open_session
@@ -328,3 +328,36 @@ def test_a_word_within_what_looks_like_a_longer_one_is_seen_coming() -> None:
     audio = np.concatenate([longer[:32], word, np.full(2040, LEVEL, np.float32)])
     assert read_words(audio[: 32 + len(word)]) == [("stop", 32 + len(word))]
     assert min(word_ends(audio)) == 32 + len(word)
+
+
+@pytest.mark.parametrize("busy_until", [0.18, 0.2, 0.22, 0.24, 0.26])
+def test_a_deadline_that_an_edge_sets_to_its_own_time_is_as_early_however_frames_are_handled(busy_until: float) -> None:
+    def order(seed: int, coalesce: bool) -> list[str]:
+        happened: list[str] = []
+        begun, scope = trio.Event(), trio.CancelScope()
+
+        def sink(record: object) -> None:
+            if isinstance(record, SpeechBegins) and not begun.is_set():
+                begun.set()
+                scope.deadline = trio.current_time()
+
+        async def wait() -> None:
+            await begun.wait()
+            happened.append("woken")
+
+        async def run_out() -> None:
+            with scope:
+                await trio.sleep_forever()
+            happened.append("deadline")
+
+        async def drive(session: Session) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(wait)
+                nursery.start_soon(run_out)
+                await trio.sleep_until(busy_until)
+
+        script: list[Step] = [speech("two lattes please.", 0.2), HangUp(Moment(2.0))]
+        simulate(AGENT, script, drive=drive, sinks=(sink,), coalesce=coalesce, seed=seed)
+        return happened
+
+    assert [order(seed, coalesce=True) for seed in range(8)] == [order(seed, coalesce=False) for seed in range(8)]

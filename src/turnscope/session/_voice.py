@@ -127,6 +127,8 @@ class Voice:
     def plain_frames(self, frame: int) -> int:
         """In how many of the next frames it just goes on, as loud as before, and nobody waits for their being played.
 
+        In none in which `hand_over` or `look_for_stop` would tell anybody anything: whoever changes these changes this.
+
         Args:
             frame: Samples of a frame.
         """
